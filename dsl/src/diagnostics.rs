@@ -111,11 +111,7 @@ impl Diagnostic {
                     .with_index_type(IndexType::Byte),
             )
             .with_message(&self.message)
-            .with_label(
-                caret(place(self.span), &self.label)
-                    .with_color(tint)
-                    .with_order(-1),
-            );
+            .with_label(caret(place(self.span), &self.label).with_color(tint));
         for (span, label) in &self.related {
             report = report.with_label(caret(place(*span), label).with_color(Color::Cyan));
         }

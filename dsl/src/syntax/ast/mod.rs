@@ -15,7 +15,7 @@ pub use statements::{
 };
 pub use types::{BaseType, Constraint, DeclElement, DeclType, UnsizedElement, UnsizedType};
 
-use super::source::Span;
+pub use super::source::Span;
 
 /// A whole model.
 #[derive(Debug, Clone, PartialEq, Default)]

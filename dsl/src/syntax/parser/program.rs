@@ -91,7 +91,7 @@ impl Parser<'_> {
         }
         let Ok(open) = self.expect(Token::OpenBrace, &format!("`{{` after `{}`", kind.name()))
         else {
-            return self.skip_statement();
+            return self.skip_statement(self.position);
         };
         self.check_order(seen, kind, header);
         let first = !seen.iter().any(|(earlier, _)| *earlier == kind);
@@ -106,7 +106,12 @@ impl Parser<'_> {
             }
             return;
         }
-        let statements = self.statements(open, Place::ProgramBlock);
+        let place = if kind == BlockKind::Model {
+            Place::Nested
+        } else {
+            Place::ProgramBlock
+        };
+        let statements = self.statements(open, place);
         let block = Block {
             statements,
             span: header.to(self.previous()),
@@ -224,7 +229,7 @@ impl Parser<'_> {
             match self.function() {
                 Ok(function) => functions.push(function),
                 Err(_) => {
-                    self.skip_statement();
+                    self.skip_statement(start);
                     if self.position == start {
                         self.bump();
                     }

@@ -5,15 +5,28 @@ use super::{Parse, Parser, Reported};
 use crate::diagnostics::Diagnostic;
 
 impl Parser<'_> {
-    /// Skips the rest of a statement: past its `;` or its `{ ... }`, or up to what plainly begins
-    /// something else.
-    pub(super) fn skip_statement(&mut self) {
+    /// Skips the rest of the statement that begins with token number `first`: past its `;` or its
+    /// `{ ... }`, or up to what plainly begins something else.
+    pub(super) fn skip_statement(&mut self, first: usize) {
         let start = self.position;
+        // Braces of array literals that were open where the mistake was.
+        let mut open = 0usize;
+        for spanned in &self.tokens[first..start.max(first)] {
+            match spanned.token {
+                Token::OpenBrace => open += 1,
+                Token::CloseBrace => open = open.saturating_sub(1),
+                _ => {}
+            }
+        }
         while !self.at(Token::End) {
             match self.token() {
                 Token::Semicolon => {
                     self.bump();
                     return;
+                }
+                Token::CloseBrace if open > 0 => {
+                    open -= 1;
+                    self.bump();
                 }
                 Token::CloseBrace => return,
                 Token::OpenBrace => {

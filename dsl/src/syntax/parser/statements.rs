@@ -26,7 +26,7 @@ impl Parser<'_> {
             match self.statement(place) {
                 Ok(statement) => statements.push(statement),
                 Err(_) => {
-                    self.skip_statement();
+                    self.skip_statement(start.0);
                     if self.position == start.0 {
                         self.bump();
                     }
@@ -132,7 +132,7 @@ impl Parser<'_> {
     }
 
     fn declaration(&mut self, place: Place) -> Parse<StmtKind> {
-        let start = self.span();
+        let (first, start) = (self.position, self.span());
         let ty = self.declared_type(place == Place::ProgramBlock)?;
         let mut names = Vec::new();
         loop {
@@ -157,7 +157,7 @@ impl Parser<'_> {
             );
             names.push(Declarator { name, value });
             if failed {
-                self.skip_statement();
+                self.skip_statement(first);
                 return Ok(StmtKind::Declare { ty, names });
             }
             if !self.eat(Token::Comma) {
@@ -169,7 +169,7 @@ impl Parser<'_> {
             _ => ", `,` or `=`",
         };
         if self.semicolon_or(follows).is_err() {
-            self.skip_statement();
+            self.skip_statement(first);
         }
         if place == Place::Body {
             self.report(
