@@ -104,16 +104,23 @@ impl Diagnostic {
             Severity::Warning => (ReportKind::Warning, Color::Yellow),
         };
         let place = |span: Span| (span.source, clamp(sources, span));
+        let mut labels = vec![(self.span, &self.label, tint)];
+        labels.extend(
+            self.related
+                .iter()
+                .map(|(span, label)| (*span, label, Color::Cyan)),
+        );
+        // The renderer starts anew for each label that lies above the one before it.
+        labels.sort_by_key(|(span, ..)| (span.source != self.span.source, *span));
         let mut report = Report::build(kind, place(self.span))
             .with_config(
                 Config::new()
                     .with_color(colour)
                     .with_index_type(IndexType::Byte),
             )
-            .with_message(&self.message)
-            .with_label(caret(place(self.span), &self.label).with_color(tint));
-        for (span, label) in &self.related {
-            report = report.with_label(caret(place(*span), label).with_color(Color::Cyan));
+            .with_message(&self.message);
+        for (span, label, tint) in labels {
+            report = report.with_label(caret(place(span), label).with_color(tint));
         }
         for note in &self.notes {
             report = report.with_note(note);
