@@ -1,0 +1,36 @@
+//! Targets, variational families and inference algorithms: the traits, the registry, and the driver that joins them.
+//!
+//! Three nouns carry everything. A [`Target`] is an unnormalised log density on R^D, batched over draws. An
+//! [`Approximation`] is one member of a variational [`Family`]: it draws from noise, has a density and a score, and
+//! pulls derivatives back into its parameters. An [`Inference`] is an iteration that moves an approximation.
+//!
+//! This crate knows no model language, and no algorithm.
+
+mod family;
+mod gaussian;
+mod inference;
+mod options;
+mod placement;
+mod randomness;
+pub mod registry;
+pub mod start;
+mod suggest;
+mod target;
+
+pub use family::{Approximation, Family, FamilyCapabilities, FamilyError, Sample, SampleCotangent};
+pub use gaussian::{Covariance, Gaussian, GaussianStart, Structure, cholesky};
+pub use inference::{
+    Inference, InferenceError, Progress, Requirements, Running, StepContext, StepError, StepReport,
+};
+pub use inventory;
+#[doc(hidden)]
+pub use options::ron_of as __ron_of;
+pub use options::{OptionField, Options, OptionsError};
+pub use placement::{Placement, Precision, from_mat, to_host, to_mat};
+pub use randomness::{Stream, generator, noise, normals};
+pub use registry::{ChoiceError, Chosen, FamilyPlugin, InferencePlugin, Plugin};
+pub use suggest::nearest;
+pub use target::{
+    Batch, Block, Column, Constrained, Counted, Counts, Density, Evaluation, FnTarget,
+    GaussianTarget, Parameter, Target, TargetError,
+};

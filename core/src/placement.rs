@@ -1,0 +1,121 @@
+//! Where tensors live and how precise they are, and the way between tensors and the host.
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+/// The width of floating-point numbers in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32 bits: the default on a GPU.
+    F32,
+    /// 64 bits: the default on a CPU.
+    F64,
+}
+
+impl Precision {
+    /// Burn's name for this precision.
+    pub fn dtype(self) -> DType {
+        match self {
+            Precision::F32 => DType::F32,
+            Precision::F64 => DType::F64,
+        }
+    }
+
+    /// The distance from 1 to the next larger number.
+    pub fn epsilon(self) -> f64 {
+        match self {
+            Precision::F32 => f64::from(f32::EPSILON),
+            Precision::F64 => f64::EPSILON,
+        }
+    }
+}
+
+/// A device and a precision: what is needed to make a tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placement {
+    /// The device, which also chooses Burn's backend.
+    pub device: Device,
+    /// The precision of every floating-point tensor of the run.
+    pub precision: Precision,
+}
+
+impl Placement {
+    /// The CPU in 64 bits: what everything runs on unless something else is asked for.
+    pub fn cpu() -> Self {
+        Placement {
+            device: Device::flex(),
+            precision: Precision::F64,
+        }
+    }
+
+    /// A vector `[values.len()]`.
+    pub fn vector(&self, values: &[f64]) -> Tensor<1> {
+        let data = TensorData::new(values.to_vec(), [values.len()]);
+        Tensor::from_data(data, (&self.device, self.precision.dtype()))
+    }
+
+    /// A matrix of the given shape; `values` row by row.
+    ///
+    /// # Panics
+    /// If the number of values is not the product of the shape.
+    pub fn matrix(&self, values: Vec<f64>, shape: [usize; 2]) -> Tensor<2> {
+        let data = TensorData::new(values, shape);
+        Tensor::from_data(data, (&self.device, self.precision.dtype()))
+    }
+
+    /// Zeros of any shape.
+    pub fn zeros<const D: usize>(&self, shape: [usize; D]) -> Tensor<D> {
+        Tensor::zeros(shape, (&self.device, self.precision.dtype()))
+    }
+}
+
+/// The values of a tensor on the host in 64 bits, in row-major order.
+///
+/// # Panics
+/// If the device fails while it is read. The driver turns a panic in a step into a failed run.
+pub fn to_host<const D: usize>(tensor: &Tensor<D>) -> Vec<f64> {
+    let data = tensor.to_data_as::<f64>();
+    data.into_vec::<f64>()
+        .expect("the data was just converted to f64")
+}
+
+/// A matrix `[rows, columns]` on the host, in 64 bits.
+pub fn to_mat(tensor: &Tensor<2>) -> faer::Mat<f64> {
+    let [rows, columns] = tensor.dims();
+    let values = to_host(tensor);
+    faer::Mat::from_fn(rows, columns, |i, j| values[i * columns + j])
+}
+
+/// A host matrix as a tensor of the same shape.
+pub fn from_mat(matrix: faer::MatRef<'_, f64>, placement: &Placement) -> Tensor<2> {
+    let (rows, columns) = (matrix.nrows(), matrix.ncols());
+    let mut values = Vec::with_capacity(rows * columns);
+    for i in 0..rows {
+        values.extend((0..columns).map(|j| matrix[(i, j)]));
+    }
+    placement.matrix(values, [rows, columns])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matrix_survives_the_way_to_a_tensor_and_back() {
+        let matrix = faer::Mat::from_fn(3, 2, |i, j| (10 * i + j) as f64 + 0.1);
+        let tensor = from_mat(matrix.as_ref(), &Placement::cpu());
+        assert_eq!(tensor.dims(), [3, 2]);
+        assert_eq!(to_mat(&tensor), matrix);
+        assert_eq!(to_host(&tensor)[3], 11.1);
+    }
+
+    #[test]
+    fn single_precision_rounds_what_it_stores() {
+        let placement = Placement {
+            precision: Precision::F32,
+            ..Placement::cpu()
+        };
+        assert_eq!(to_host(&placement.vector(&[0.1])), [f64::from(0.1_f32)]);
+    }
+}

@@ -1,0 +1,149 @@
+//! Draws on the model's own scale: what a reader of the posterior sees.
+
+use serde::{Deserialize, Serialize};
+
+/// The part of a model that declares a quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Block {
+    /// A parameter of the posterior.
+    Parameters,
+    /// A function of parameters.
+    TransformedParameters,
+    /// Computed from a finished draw; may be random.
+    GeneratedQuantities,
+}
+
+/// A quantity that a model declares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// Its name in the model.
+    pub name: String,
+    /// Its constrained shape; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// Where it is declared.
+    pub block: Block,
+    /// How many entries of the unconstrained vector it takes; zero outside [`Block::Parameters`].
+    pub unconstrained: usize,
+}
+
+impl Parameter {
+    /// A scalar parameter that is its own unconstrained value.
+    pub fn scalar(name: impl Into<String>) -> Self {
+        Parameter {
+            name: name.into(),
+            shape: vec![],
+            block: Block::Parameters,
+            unconstrained: 1,
+        }
+    }
+
+    /// An unconstrained vector of `size` parameters.
+    pub fn vector(name: impl Into<String>, size: usize) -> Self {
+        Parameter {
+            name: name.into(),
+            shape: vec![size],
+            block: Block::Parameters,
+            unconstrained: size,
+        }
+    }
+
+    /// The names of its entries, `name[1,2]`, indices from one, the last index slowest as in Stan's output.
+    pub fn columns(&self) -> Vec<String> {
+        if self.shape.is_empty() {
+            return vec![self.name.clone()];
+        }
+        let count: usize = self.shape.iter().product();
+        (0..count)
+            .map(|mut flat| {
+                let mut index = Vec::with_capacity(self.shape.len());
+                for &size in &self.shape {
+                    index.push((flat % size + 1).to_string());
+                    flat /= size;
+                }
+                format!("{}[{}]", self.name, index.join(","))
+            })
+            .collect()
+    }
+}
+
+/// One column of [`Constrained`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// `name`, or `name[1,2]` for an entry of a container, indices from one.
+    pub name: String,
+    /// Where it is declared.
+    pub block: Block,
+}
+
+/// S draws on the model's scale, on the host in 64 bits.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Constrained {
+    /// What each column is.
+    pub columns: Vec<Column>,
+    /// `[S, columns]`, row by row. An entry that could not be computed is NaN.
+    pub values: Vec<f64>,
+}
+
+impl Constrained {
+    /// S, the number of draws.
+    pub fn draws(&self) -> usize {
+        if self.columns.is_empty() {
+            0
+        } else {
+            self.values.len() / self.columns.len()
+        }
+    }
+
+    /// One draw: the values of all columns.
+    pub fn row(&self, draw: usize) -> &[f64] {
+        let width = self.columns.len();
+        &self.values[draw * width..(draw + 1) * width]
+    }
+
+    /// One quantity over all draws.
+    pub fn column(&self, column: usize) -> Vec<f64> {
+        self.values
+            .iter()
+            .skip(column)
+            .step_by(self.columns.len().max(1))
+            .copied()
+            .collect()
+    }
+
+    /// The position of a column by its name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_named_from_one_with_the_first_index_fastest() {
+        let matrix = Parameter {
+            shape: vec![2, 2],
+            ..Parameter::scalar("L")
+        };
+        assert_eq!(matrix.columns(), ["L[1,1]", "L[2,1]", "L[1,2]", "L[2,2]"]);
+        assert_eq!(Parameter::scalar("mu").columns(), ["mu"]);
+    }
+
+    #[test]
+    fn columns_and_rows_cut_the_same_table() {
+        let columns = ["a", "b"].map(|name| Column {
+            name: name.into(),
+            block: Block::Parameters,
+        });
+        let table = Constrained {
+            columns: columns.into(),
+            values: vec![1., 2., 3., 4., 5., 6.],
+        };
+        assert_eq!(table.draws(), 3);
+        assert_eq!(table.row(1), [3., 4.]);
+        assert_eq!(table.column(1), [2., 4., 6.]);
+        assert_eq!(table.position("b"), Some(1));
+    }
+}

@@ -1,0 +1,119 @@
+//! The first noun: a [`Target`] is an unnormalised log density on R^D, batched over draws.
+
+mod constrained;
+mod counted;
+mod function;
+mod gaussian;
+
+pub use constrained::{Block, Column, Constrained, Parameter};
+pub use counted::{Counted, Counts};
+pub use function::FnTarget;
+pub use gaussian::GaussianTarget;
+
+use burn::tensor::{Device, Tensor};
+use thiserror::Error;
+
+use crate::placement::{Placement, Precision};
+
+/// Which rows of the data a density is evaluated on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Batch {
+    /// All of the data.
+    #[default]
+    Full,
+    /// Some rows of one plate, their terms scaled up so that the score averages to the full one.
+    Rows {
+        /// The data size whose rows these are.
+        plate: String,
+        /// Indices of the rows, from zero.
+        rows: Vec<usize>,
+    },
+}
+
+/// Log density and score of S draws.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// `[S]`; minus infinity where a draw is invalid.
+    pub log_density: Tensor<1>,
+    /// `[S, D]`: the gradient of the log density in the draw; zero where a draw is invalid.
+    pub score: Tensor<2>,
+    /// `[S]`: false where a draw is outside the support or was rejected by the model.
+    pub valid: Vec<bool>,
+}
+
+/// Log density alone of S draws.
+#[derive(Clone, Debug)]
+pub struct Density {
+    /// `[S]`; minus infinity where a draw is invalid.
+    pub log_density: Tensor<1>,
+    /// `[S]`: false where a draw is outside the support or was rejected by the model.
+    pub valid: Vec<bool>,
+}
+
+/// Why a target could not be evaluated at all. A draw outside the support is not an error: see [`Evaluation::valid`].
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum TargetError {
+    /// The points are not `[S, D]`.
+    #[error("the target has {expected} dimensions, but the points have {found}")]
+    Dimension {
+        /// The target's dimension.
+        expected: usize,
+        /// The second size of the points.
+        found: usize,
+    },
+    /// The target has no such plate, or cannot be evaluated on part of its data.
+    #[error("this target cannot be evaluated on a batch of rows of `{plate}`: {because}")]
+    Batch {
+        /// The plate that was asked for.
+        plate: String,
+        /// What the target supports.
+        because: String,
+    },
+    /// The model itself failed, in its own words.
+    #[error("{0}")]
+    Model(String),
+}
+
+/// An unnormalised log density on R^D. Draws lead: points are `[S, D]`, for any S.
+///
+/// Evaluation is a pure function of points and batch. Nothing is ever silently NaN: a draw whose log density or
+/// score is not finite is invalid, with log density minus infinity and score zero, and the rest of the batch goes on.
+pub trait Target: Send + Sync {
+    /// D, the number of unconstrained parameters.
+    fn dimension(&self) -> usize;
+
+    /// Log density `[S]` and score `[S, D]` at the points `theta` `[S, D]`.
+    fn log_density_and_score(
+        &self,
+        theta: &Tensor<2>,
+        batch: &Batch,
+    ) -> Result<Evaluation, TargetError>;
+
+    /// Log density `[S]` alone. Targets for which this is cheaper than with the score override it.
+    fn log_density(&self, theta: &Tensor<2>, batch: &Batch) -> Result<Density, TargetError> {
+        let Evaluation {
+            log_density, valid, ..
+        } = self.log_density_and_score(theta, batch)?;
+        Ok(Density { log_density, valid })
+    }
+
+    /// What the model declares, in order: names, shapes, and where in the unconstrained vector each one is.
+    fn parameters(&self) -> &[Parameter];
+
+    /// The draws `theta` `[S, D]` on the scale of the model: parameters, then transformed parameters, then generated
+    /// quantities, whose random numbers follow from `seed` and the draw's index.
+    fn constrain(&self, theta: &Tensor<2>, seed: u64) -> Result<Constrained, TargetError>;
+
+    /// Where the target computes, and in what precision; points must be there too.
+    fn placement(&self) -> &Placement;
+
+    /// The device of [`placement`](Target::placement).
+    fn device(&self) -> &Device {
+        &self.placement().device
+    }
+
+    /// The precision of [`placement`](Target::placement).
+    fn precision(&self) -> Precision {
+        self.placement().precision
+    }
+}
