@@ -6,6 +6,7 @@
 pub mod diagnostics;
 pub mod hir;
 pub mod library;
+pub mod stage;
 pub mod syntax;
 pub mod types;
 pub mod value;

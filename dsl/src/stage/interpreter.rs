@@ -1,0 +1,271 @@
+use std::rc::Rc;
+
+use firebrand_graph::{Array, Expr, Graph, Shape, SourceId};
+use rand_chacha::ChaCha8Rng;
+
+use super::dependence::{Access, Region, Remedy};
+use super::lanes::Lanes;
+use super::storage::Variable;
+use crate::hir::{self, Slot};
+use crate::library::{Failure, Requirement};
+use crate::syntax::ast::Span;
+use crate::value::Value;
+
+/// Why a program cannot be staged with its data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageError {
+    /// Where.
+    pub span: Span,
+    /// What, in a sentence.
+    pub message: String,
+    /// True when it is right in Stan, but not supported here.
+    pub unsupported: bool,
+}
+
+/// What ends an evaluation early.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Error(StageError),
+    /// The iterations of this region (by position among the open ones) may not run together as they did.
+    Dependence(usize, Remedy),
+}
+
+pub(crate) type Staged<T> = Result<T, Stop>;
+
+/// The lanes that a statement runs in.
+pub(crate) type Scope = Rc<Lanes>;
+
+/// The variables of a running block or function.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub variables: Vec<Option<Variable>>,
+    pub names: Rc<Vec<hir::Variable>>,
+    /// What the function returns, once a lane has.
+    pub result: Option<Variable>,
+    /// The lanes of the call.
+    pub scope: Scope,
+    /// How many conditions on parameters the call stands under.
+    pub masks: usize,
+}
+
+/// Runs blocks of a checked program.
+pub struct Interpreter<'p> {
+    pub(crate) program: &'p hir::Program,
+    /// The graph that symbolic values grow.
+    pub graph: Graph,
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) regions: Vec<Region>,
+    /// Conditions on parameters that the running statements stand under, each with its lanes.
+    pub(crate) masks: Vec<(Expr, Scope)>,
+    /// Scalars that add up to the log density.
+    pub(crate) target: Vec<Expr>,
+    pub(crate) requirements: Vec<Requirement>,
+    pub(crate) rng: Option<ChaCha8Rng>,
+    pub(crate) printed: Vec<String>,
+    sources: u32,
+}
+
+impl<'p> Interpreter<'p> {
+    /// An interpreter with every variable of the program's frame unset.
+    pub fn new(program: &'p hir::Program) -> Self {
+        let frame = Frame {
+            variables: vec![None; program.variables.len()],
+            names: Rc::new(program.variables.clone()),
+            result: None,
+            scope: Lanes::root(),
+            masks: 0,
+        };
+        Interpreter {
+            program,
+            graph: Graph::new(),
+            frames: vec![frame],
+            regions: Vec::new(),
+            masks: Vec::new(),
+            target: Vec::new(),
+            requirements: Vec::new(),
+            rng: None,
+            printed: Vec::new(),
+            sources: 0,
+        }
+    }
+
+    /// Random numbers for `_rng` functions.
+    pub fn set_rng(&mut self, rng: ChaCha8Rng) {
+        self.rng = Some(rng);
+    }
+
+    /// Sets a variable of the program; `value` leads with one lane.
+    pub fn set(&mut self, slot: Slot, value: Value) {
+        let scope = Rc::clone(&self.frames[0].scope);
+        let variable = Variable::holding(value, &self.graph, &scope);
+        self.frames[0].variables[slot] = Some(variable);
+    }
+
+    /// The value of a variable of the program, if it has been declared.
+    pub fn get(&mut self, slot: Slot) -> Option<Value> {
+        let variable = self.frames[0].variables[slot].as_mut()?;
+        Some(variable.whole(&mut self.graph))
+    }
+
+    /// What was printed since the last call.
+    pub fn take_printed(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.printed)
+    }
+
+    /// The conditions that draws must meet, as found so far.
+    pub fn take_requirements(&mut self) -> Vec<Requirement> {
+        std::mem::take(&mut self.requirements)
+    }
+
+    /// Adds a scalar to the log density.
+    pub fn add_to_target(&mut self, term: Expr) {
+        self.target.push(term);
+    }
+
+    /// The log density so far: a scalar.
+    pub fn target(&mut self) -> Expr {
+        let mut known = 0.0;
+        let mut total: Option<Expr> = None;
+        for term in std::mem::take(&mut self.target) {
+            match &term {
+                Expr::Data(array) => known += array.data()[0],
+                Expr::Node(_) => {
+                    total = Some(match total {
+                        Some(sum) => self.graph.add(&sum, &term),
+                        None => term,
+                    });
+                }
+            }
+        }
+        let total = match total {
+            Some(sum) => self.graph.add(&sum, &Expr::scalar(known)),
+            None => Expr::scalar(known),
+        };
+        self.target.push(total.clone());
+        total
+    }
+
+    pub(crate) fn root(&self) -> Scope {
+        Rc::clone(&self.frames[0].scope)
+    }
+
+    pub(crate) fn frame(&mut self) -> &mut Frame {
+        self.frames.last_mut().expect("the program's frame is never popped")
+    }
+
+    pub(crate) fn name(&self, slot: Slot) -> String {
+        self.frames.last().map_or_else(String::new, |frame| frame.names[slot].name.clone())
+    }
+
+    /// Nodes made from now on belong to a new call of the source.
+    pub(crate) fn next_source(&mut self) {
+        self.sources += 1;
+        self.graph.set_source(SourceId(self.sources));
+    }
+
+    pub(crate) fn fail<T>(&self, span: Span, message: impl Into<String>) -> Staged<T> {
+        Err(Stop::Error(StageError { span, message: message.into(), unsupported: false }))
+    }
+
+    pub(crate) fn unsupported<T>(&self, span: Span, message: impl Into<String>) -> Staged<T> {
+        Err(Stop::Error(StageError { span, message: message.into(), unsupported: true }))
+    }
+
+    pub(crate) fn failure<T>(&self, span: Span, failure: Failure) -> Staged<T> {
+        match failure {
+            Failure::Wrong(message) => self.fail(span, message),
+            Failure::Unsupported(message) if self.regions.is_empty() => self.unsupported(span, message),
+            // One iteration at a time may have what all of them together have not: one size.
+            Failure::Unsupported(_) => self.one_by_one(),
+        }
+    }
+
+    /// Gives up on running the innermost loop's iterations together.
+    pub(crate) fn one_by_one<T>(&self) -> Staged<T> {
+        Err(Stop::Dependence(self.regions.len() - 1, Remedy::Sequential))
+    }
+
+    /// All conditions on parameters that hold here, as one mask for these lanes.
+    pub(crate) fn mask(&mut self, scope: &Scope) -> Option<Expr> {
+        self.mask_since(0, scope)
+    }
+
+    /// The conditions that were opened after the first `outer` of them.
+    pub(crate) fn mask_since(&mut self, outer: usize, scope: &Scope) -> Option<Expr> {
+        let mut total: Option<Expr> = None;
+        for (mask, within) in self.masks.get(outer..).unwrap_or_default().to_vec() {
+            let mask = self.in_scope_expr(&mask, &within, scope);
+            total = Some(match total {
+                Some(sum) => self.graph.mul(&sum, &mask),
+                None => mask,
+            });
+        }
+        total
+    }
+
+    /// A value of one scope, seen from a scope inside it.
+    pub(crate) fn in_scope_expr(&mut self, value: &Expr, from: &Scope, to: &Scope) -> Expr {
+        if from.depth == to.depth || self.graph.shape(value)[0] == 1 {
+            return value.clone();
+        }
+        let origin = to.origin_at(from.depth);
+        self.graph.gather(value, &origin)
+    }
+
+    /// Records a read with every open loop that it may matter to.
+    pub(crate) fn note_read(&mut self, access: &Access) -> Staged<()> {
+        self.note(access, Region::read)
+    }
+
+    pub(crate) fn note_write(&mut self, access: &Access) -> Staged<()> {
+        self.note(access, Region::write)
+    }
+
+    pub(crate) fn note_accumulate(&mut self, access: &Access) -> Staged<()> {
+        self.note(access, Region::accumulate)
+    }
+
+    fn note(
+        &mut self,
+        access: &Access,
+        record: fn(&mut Region, &Access, usize) -> Result<(), Remedy>,
+    ) -> Staged<()> {
+        let frame = self.frames.len() - 1;
+        let Some(variable) = &self.frames[frame].variables[access.slot] else { return Ok(()) };
+        let cells = variable.owner.count * variable.size();
+        let owner = Rc::clone(&variable.owner);
+        for (position, region) in self.regions.iter_mut().enumerate() {
+            if region.tracks(frame, access.slot, &owner) {
+                record(region, access, cells).map_err(|remedy| Stop::Dependence(position, remedy))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn tracked(&self, slot: Slot) -> bool {
+        let frame = self.frames.len() - 1;
+        match &self.frames[frame].variables[slot] {
+            Some(variable) => self.regions.iter().any(|region| region.tracks(frame, slot, &variable.owner)),
+            None => false,
+        }
+    }
+
+    /// Adds a requirement, as far as the conditions on parameters that hold here ask for it.
+    pub(crate) fn require(&mut self, requirement: Requirement, scope: &Scope) {
+        let met = match self.mask(scope) {
+            Some(mask) => {
+                let rank = self.graph.shape(&requirement.met).len().max(self.graph.shape(&mask).len());
+                let mask = crate::library::align(&mut self.graph, &mask, rank);
+                let met = crate::library::align(&mut self.graph, &requirement.met, rank);
+                self.graph.select(&mask, &met, &Expr::scalar(1.0))
+            }
+            None => requirement.met,
+        };
+        self.requirements.push(Requirement { met, message: requirement.message });
+    }
+
+    /// NaN in the shape of a scalar of one lane.
+    pub(crate) fn undefined() -> Value {
+        Value::Real(Array::full(Shape::from_slice(&[1]), f64::NAN).into())
+    }
+}

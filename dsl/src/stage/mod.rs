@@ -1,0 +1,20 @@
+//! Staging: a checked program is run once, with its data known and its parameters as nodes of a graph.
+//!
+//! The same interpreter runs transformed data and generated quantities, where everything is known. Loops run all
+//! their iterations together, as lanes of every value, wherever a concrete dependence test allows it
+//! ([`dependence`]); so a program's size does not grow with its data.
+
+mod declarations;
+mod dependence;
+mod expressions;
+mod functions;
+mod indexing;
+mod interpreter;
+mod lanes;
+mod loops;
+mod operators;
+mod statements;
+mod storage;
+
+pub use interpreter::{Interpreter, StageError};
+pub(crate) use interpreter::Scope;
