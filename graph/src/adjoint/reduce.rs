@@ -1,0 +1,53 @@
+//! Adjoints of reductions and products.
+
+use super::Pass;
+use crate::{Binary, Expr, NodeId};
+
+impl Pass<'_> {
+    /// A reduced value, repeated along the axis that the reduction of `x` removed.
+    fn restore(&mut self, reduced: &Expr, x: NodeId, axis: usize) -> Expr {
+        let shape = self.graph.node(x).shape.clone();
+        let mut kept = shape.clone();
+        kept[axis] = 1;
+        let kept = self.graph.reshape(reduced, &kept);
+        self.graph.broadcast_to(&kept, &shape)
+    }
+
+    pub(super) fn sum(&mut self, x: NodeId, axis: usize, cotangent: &Expr) {
+        let back = self.restore(cotangent, x, axis);
+        self.give(x, back);
+    }
+
+    /// To the first of the largest elements.
+    pub(super) fn max(&mut self, node: NodeId, x: NodeId, axis: usize, cotangent: &Expr) {
+        let largest = self.restore(&node.into(), x, axis);
+        let is_largest = self.graph.binary(Binary::Equal, &x.into(), &largest);
+        let count = self.graph.cumulative_sum(&is_largest, axis, false);
+        let at_most_one = self.graph.binary(Binary::LessEqual, &count, &1.0.into());
+        let first = self.graph.mul(&is_largest, &at_most_one);
+        let back = self.restore(cotangent, x, axis);
+        let back = self.graph.select(&first, &back, &0.0.into());
+        self.give(x, back);
+    }
+
+    pub(super) fn log_sum_exp(&mut self, node: NodeId, x: NodeId, axis: usize, cotangent: &Expr) {
+        let total = self.restore(&node.into(), x, axis);
+        let weight = self.exp_of_difference(&x.into(), &total);
+        let back = self.restore(cotangent, x, axis);
+        let back = self.times(&back, &weight);
+        self.give(x, back);
+    }
+
+    pub(super) fn matmul(&mut self, node: NodeId, x: NodeId, y: NodeId, cotangent: &Expr) {
+        if self.wanted[x.index()] {
+            let transposed = self.graph.transpose(&y.into());
+            let back = self.graph.matmul(cotangent, &transposed);
+            self.give_repeated(node, x, back);
+        }
+        if self.wanted[y.index()] {
+            let transposed = self.graph.transpose(&x.into());
+            let back = self.graph.matmul(&transposed, cotangent);
+            self.give_repeated(node, y, back);
+        }
+    }
+}

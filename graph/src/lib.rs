@@ -1,0 +1,22 @@
+//! Tensor graphs with static shapes and one axis of draws, their reverse pass, and their execution on Burn.
+//!
+//! A [`Graph`] is built through its own methods, which fold what is constant, merge what is repeated and
+//! simplify as they go. [`Expr`] is what those methods take and return: data on the host, or a node.
+
+mod adjoint;
+mod array;
+mod build;
+mod exec;
+mod fold;
+mod graph;
+mod op;
+mod program;
+mod special;
+
+pub use array::{Array, Shape, broadcast_shape};
+pub use graph::{Expr, Graph, InputId, Node, NodeId, SourceId};
+pub use op::{Binary, Index, Op, Unary};
+pub use program::{Options, Precision, Program};
+pub use special::{
+    digamma, lgamma, log_add_exp, log1m_exp, log1p_exp, multiply_log, polygamma, sigmoid, trigamma,
+};

@@ -1,0 +1,256 @@
+//! Every node kind's adjoint against finite differences.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{gradient_error, run, weighted_total};
+use firebrand_graph::{Array, Binary, Expr, Graph, Unary};
+use proptest::prelude::*;
+
+/// Every unary kind with the interval its argument is drawn from.
+const UNARY: &[(Unary, f64, f64)] = &[
+    (Unary::Neg, -3.0, 3.0),
+    (Unary::Abs, 0.1, 3.0),
+    (Unary::Sign, 0.1, 3.0),
+    (Unary::Exp, -3.0, 3.0),
+    (Unary::Expm1, -3.0, 3.0),
+    (Unary::Log, 0.2, 5.0),
+    (Unary::Log1p, -0.7, 5.0),
+    (Unary::Log1mExp, -4.0, -0.2),
+    (Unary::Log1pExp, -6.0, 6.0),
+    (Unary::Sqrt, 0.2, 5.0),
+    (Unary::Square, -3.0, 3.0),
+    (Unary::Recip, 0.3, 4.0),
+    (Unary::Sin, -3.0, 3.0),
+    (Unary::Cos, -3.0, 3.0),
+    (Unary::Tan, -1.2, 1.2),
+    (Unary::Asin, -0.9, 0.9),
+    (Unary::Acos, -0.9, 0.9),
+    (Unary::Atan, -3.0, 3.0),
+    (Unary::Sinh, -2.0, 2.0),
+    (Unary::Cosh, -2.0, 2.0),
+    (Unary::Tanh, -2.0, 2.0),
+    (Unary::Floor, 1.1, 1.9),
+    (Unary::Ceil, 1.1, 1.9),
+    (Unary::Round, 1.6, 2.4),
+    (Unary::Sigmoid, -6.0, 6.0),
+    (Unary::Lgamma, 0.3, 20.0),
+    (Unary::Digamma, 0.3, 20.0),
+    (Unary::Trigamma, 0.5, 20.0),
+    (Unary::Polygamma(2), 0.5, 20.0),
+    (Unary::Erf, -2.0, 2.0),
+    (Unary::Erfc, -2.0, 2.0),
+];
+
+/// Every binary kind with the intervals its arguments are drawn from.
+const BINARY: &[(Binary, [f64; 4])] = &[
+    (Binary::Add, [-3.0, 3.0, -3.0, 3.0]),
+    (Binary::Sub, [-3.0, 3.0, -3.0, 3.0]),
+    (Binary::Mul, [-3.0, 3.0, -3.0, 3.0]),
+    (Binary::ZeroMul, [0.2, 3.0, -3.0, 3.0]),
+    (Binary::Div, [-3.0, 3.0, 0.4, 3.0]),
+    (Binary::Pow, [0.3, 3.0, -2.0, 2.0]),
+    (Binary::Atan2, [0.3, 3.0, -2.0, 2.0]),
+    (Binary::Min, [0.0, 1.0, 1.1, 2.0]),
+    (Binary::Max, [0.0, 1.0, 1.1, 2.0]),
+    (Binary::MultiplyLog, [-2.0, 2.0, 0.3, 3.0]),
+    (Binary::LogAddExp, [-3.0, 3.0, -3.0, 3.0]),
+    (Binary::Less, [0.0, 1.0, 1.1, 2.0]),
+    (Binary::LessEqual, [0.0, 1.0, 1.1, 2.0]),
+    (Binary::Equal, [0.0, 1.0, 1.1, 2.0]),
+];
+
+/// Numbers of the unit interval, stretched.
+fn stretch(unit: &[f64], low: f64, high: f64) -> Vec<f64> {
+    unit.iter().map(|u| low + u * (high - low)).collect()
+}
+
+fn units(count: usize) -> impl Strategy<Value = Vec<f64>> {
+    prop::collection::vec(0.0..1.0, count)
+}
+
+/// Checks an expression of one input of `length` numbers, at two draws.
+fn check(
+    length: usize,
+    at: &[f64],
+    build: impl Fn(&mut Graph, &Expr) -> Expr,
+) -> Result<(), TestCaseError> {
+    let mut graph = Graph::new();
+    let input = graph.input(length, true);
+    let value = build(&mut graph, &input);
+    let output = weighted_total(&mut graph, &value);
+    let error = gradient_error(&mut graph, input.as_node().unwrap(), output, at);
+    prop_assert!(error < 1e-7, "error {error:e}");
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn unary_kinds(unit in units(8)) {
+        for (kind, low, high) in UNARY {
+            check(4, &stretch(&unit, *low, *high), |g, x| g.unary(*kind, x))?;
+        }
+    }
+
+    #[test]
+    fn binary_kinds_on_equal_shapes_and_on_broadcast_ones(unit in units(10)) {
+        for (kind, [a, b, c, d]) in BINARY {
+            let mut at = Vec::new();
+            for draw in unit.chunks(5) {
+                at.extend(stretch(&draw[..2], *a, *b));
+                at.extend(stretch(&draw[2..], *c, *d));
+            }
+            check(5, &at, |g, x| {
+                let first = g.slice(x, 0, 0, 2);
+                let second = g.slice(x, 0, 2, 3);
+                let column = g.reshape(&first, &[2, 1]);
+                g.binary(*kind, &column, &second)
+            })?;
+            check(5, &at, |g, x| {
+                let first = g.slice(x, 0, 0, 2);
+                let second = g.slice(x, 0, 2, 2);
+                g.binary(*kind, &first, &second)
+            })?;
+        }
+    }
+
+    #[test]
+    fn select_passes_only_the_branch_taken(unit in units(12)) {
+        check(6, &stretch(&unit, -1.0, 1.0), |g, x| {
+            let (a, b) = (g.slice(x, 0, 0, 3), g.slice(x, 0, 3, 3));
+            let condition = Array::vector(vec![1.0, 0.0, 1.0]).into();
+            let (a, b) = (g.exp(&a), g.unary(Unary::Sin, &b));
+            g.select(&condition, &a, &b)
+        })?;
+    }
+
+    #[test]
+    fn moves_of_elements(unit in units(24)) {
+        let at = stretch(&unit, -1.5, 1.5);
+        check(12, &at, |g, x| {
+            let x = g.exp(x);
+            let matrix = g.reshape(&x, &[3, 4]);
+            let turned = g.permute(&matrix, &[1, 0]);
+            let part = g.slice(&turned, 1, 1, 2);
+            let index: Arc<[u32]> = vec![3, 0, 0, 2, 3].into();
+            let gathered = g.gather(&part, &index);
+            let into: Arc<[u32]> = vec![1, 1, 0, 2, 1].into();
+            let summed = g.segment_sum(&gathered, &into, 4);
+            let joined = g.concat(&[summed, part], 0);
+            let wide = g.reshape(&joined, &[8, 1, 2]);
+            let wide = g.broadcast_to(&wide, &[8, 3, 2]);
+            g.unary(Unary::Square, &wide)
+        })?;
+    }
+
+    #[test]
+    fn joins_along_an_inner_axis(unit in units(24)) {
+        check(12, &stretch(&unit, -1.5, 1.5), |g, x| {
+            let matrix = g.reshape(x, &[3, 4]);
+            let (a, b) = (g.slice(&matrix, 1, 0, 1), g.slice(&matrix, 1, 2, 2));
+            let b = g.exp(&b);
+            g.concat(&[b, a], 1)
+        })?;
+    }
+
+    #[test]
+    fn reductions(unit in units(24)) {
+        let at = stretch(&unit, -1.5, 1.5);
+        for axis in 0..2 {
+            check(12, &at, |g, x| {
+                let matrix = g.reshape(x, &[3, 4]);
+                let square = g.unary(Unary::Square, &matrix);
+                let sum = g.sum(&square, axis);
+                let lse = g.log_sum_exp(&matrix, axis);
+                let largest = g.max(&matrix, axis);
+                let forward = g.cumulative_sum(&square, axis, false);
+                let backward = g.cumulative_sum(&square, axis, true);
+                let flat = g.mul(&forward, &backward);
+                let flat = g.reshape(&flat, &[12]);
+                g.concat(&[sum, lse, largest, flat], 0)
+            })?;
+        }
+    }
+
+    #[test]
+    fn products_of_matrices(unit in units(36)) {
+        check(18, &stretch(&unit, -1.5, 1.5), |g, x| {
+            let (a, b) = (g.slice(x, 0, 0, 6), g.slice(x, 0, 6, 12));
+            let (a, b) = (g.reshape(&a, &[3, 2]), g.reshape(&b, &[2, 2, 3]));
+            g.matmul(&a, &b)
+        })?;
+    }
+}
+
+#[test]
+fn a_branch_that_is_not_taken_has_no_influence_whatever_its_derivative() {
+    for kind in UNARY.iter().map(|(kind, ..)| *kind) {
+        for at in [0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1.0, -1.0] {
+            let mut graph = Graph::new();
+            let input = graph.input(2, true);
+            let (x, y) = (graph.slice(&input, 0, 0, 1), graph.slice(&input, 0, 1, 1));
+            let hidden = graph.unary(kind, &y);
+            let hidden = graph.div(&hidden, &y);
+            let condition = graph.binary(Binary::LessEqual, &x, &x);
+            let value = graph.select(&condition, &x, &hidden);
+            let total = graph.sum_all(&value);
+            let output = graph.node_of(&total);
+            let gradient = graph.gradient(output, &[input.as_node().unwrap()]);
+            let gradient = graph.node_of(&gradient[0]);
+            assert_eq!(
+                run(&graph, &[gradient], &[2.0, at], 1)[0],
+                [1.0, 0.0],
+                "{kind:?} at {at}"
+            );
+        }
+    }
+}
+
+#[test]
+fn log_sum_exp_gives_no_gradient_to_impossible_terms() {
+    let mut graph = Graph::new();
+    let input = graph.input(3, true);
+    let value = graph.log_sum_exp(&input, 0);
+    let gradient = graph.gradient(value.as_node().unwrap(), &[input.as_node().unwrap()]);
+    let gradient = graph.node_of(&gradient[0]);
+    let low = f64::NEG_INFINITY;
+    let result = run(&graph, &[gradient], &[0.0, low, 0.0, low, low, low], 2);
+    assert_eq!(result[0], [0.5, 0.0, 0.5, 0.0, 0.0, 0.0]);
+}
+
+#[test]
+fn a_shared_input_receives_the_sum_over_draws() {
+    let mut graph = Graph::new();
+    let per_draw = graph.input(2, true);
+    let shared = graph.input(2, false);
+    let product = graph.mul(&per_draw, &shared);
+    let twice = graph.add(&product, &shared);
+    let total = graph.sum_all(&twice);
+    let gradient = graph.gradient(total.as_node().unwrap(), &[shared.as_node().unwrap()]);
+    let gradient = graph.node_of(&gradient[0]);
+    let program = firebrand_graph::Program::compile(&graph, &[gradient], &Default::default());
+    // For each of three draws: the draw plus one.
+    let result = program.run_host(&[&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[7.0, 8.0]], 3);
+    assert_eq!(result[0], [12.0, 15.0]);
+}
+
+#[test]
+fn ties_follow_stan() {
+    for (kind, at) in [(Binary::Max, 1.0), (Binary::Min, 1.0)] {
+        let mut graph = Graph::new();
+        let input = graph.input(2, true);
+        let (x, y) = (graph.slice(&input, 0, 0, 1), graph.slice(&input, 0, 1, 1));
+        let value = graph.binary(kind, &x, &y);
+        let total = graph.sum_all(&value);
+        let gradient = graph.gradient(total.as_node().unwrap(), &[input.as_node().unwrap()]);
+        let gradient = graph.node_of(&gradient[0]);
+        assert_eq!(
+            run(&graph, &[gradient], &[at, at], 1)[0],
+            [0.0, 1.0],
+            "{kind:?}"
+        );
+    }
+}
