@@ -147,7 +147,7 @@ impl Graph {
                 } = self.facts(*node);
                 assert_eq!(
                     old.iter().product::<usize>(),
-                    shape.iter().product(),
+                    shape.iter().product::<usize>(),
                     "reshape {old:?} to {shape:?}"
                 );
                 if old.as_slice() == shape {
