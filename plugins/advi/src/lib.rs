@@ -1,0 +1,1 @@
+//! Automatic differentiation variational inference for Firebrand.

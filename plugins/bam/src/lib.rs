@@ -1,0 +1,1 @@
+//! Batch-and-match variational inference for Firebrand.

@@ -1,0 +1,1 @@
+//! Mean-field and full-rank Gaussian families for Firebrand.

@@ -1,0 +1,1 @@
+//! Gaussian score matching for Firebrand.

@@ -1,0 +1,1 @@
+//! Multi-path Pathfinder for Firebrand.

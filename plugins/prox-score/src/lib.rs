@@ -1,0 +1,1 @@
+//! Proximal score-matching variational inference for Firebrand.
