@@ -214,9 +214,10 @@ impl<'a> ariadne::Cache<SourceId> for Cache<'a> {
 }
 
 /// The candidate closest to a misspelt name, if one is close: at most one edit in three letters,
-/// where an edit inserts, deletes or changes a letter or swaps two neighbours.
+/// and a letter unchanged, where an edit inserts, deletes or changes a letter or swaps two neighbours.
 pub fn suggest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = name.chars().count().div_ceil(3);
+    let letters = name.chars().count();
+    let limit = letters.div_ceil(3).min(letters.saturating_sub(1));
     candidates
         .into_iter()
         .filter(|candidate| *candidate != name)
@@ -261,6 +262,7 @@ mod tests {
         assert_eq!(suggest("studentt", names), Some("student_t"));
         assert_eq!(suggest("Cauchy", names), Some("cauchy"));
         assert_eq!(suggest("wishart", names), None);
+        assert_eq!(suggest("x", ["y"]), None);
     }
 
     #[test]

@@ -89,6 +89,13 @@ proptest! {
 }
 
 #[test]
+fn the_highest_and_deepest_trees_that_parse_are_checked() {
+    for value in ["1 + ".repeat(250) + "1", "(".repeat(90) + "1" + &")".repeat(90)] {
+        assert_eq!(render(&format!("transformed data {{ real x = {value}; }}")), "no diagnostics\n");
+    }
+}
+
+#[test]
 fn the_sample_model_has_no_mistakes() {
     assert_eq!(render(MODEL), "no diagnostics\n");
 }

@@ -1,7 +1,7 @@
 //! Calls of functions, and distribution statements.
 
 use super::overloads::{Callee, Resolution};
-use super::stan_names::{is_stan_function, solver};
+use super::stan_names::{is_stan_function, replacement, solver};
 use super::suffix::{self, Suffix};
 use super::{Block, Checker, unknown};
 use crate::diagnostics::Diagnostic;
@@ -71,6 +71,11 @@ impl Checker {
         let stan_name = suffix::normalised(text).unwrap_or_else(|| text.clone());
         if let Some(what) = solver(text) {
             return Diagnostic::unsupported(name.span, format!("{what} `{text}`")).label("called here");
+        }
+        if let Some(replacement) = replacement(text) {
+            return Diagnostic::error(name.span, format!("`{text}` was removed from Stan"))
+                .label("called here")
+                .help(format!("write `{replacement}`"));
         }
         if is_stan_function(&stan_name) {
             let message = format!("`{text}` is a Stan function that Firebrand does not support yet");

@@ -110,6 +110,8 @@ impl Checker {
             let diagnostic = Diagnostic::error(name.span, message)
                 .label(signature.usage())
                 .related(earlier.span, earlier.usage());
+            // One message is enough.
+            earlier.defined = true;
             self.report(diagnostic);
             return None;
         }

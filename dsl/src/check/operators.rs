@@ -137,6 +137,9 @@ impl Checker {
         let Some(function) = binary_op(op) else { return self.logical(op, left, right, span) };
         match binary_type(function, &left.type_, &right.type_) {
             Some(type_) => {
+                if function == BinaryOp::Divide && type_ == Type::Int {
+                    self.report(rounded_division(span));
+                }
                 let kind = ExpressionKind::Binary(function, Box::new(left), Box::new(right));
                 hir::Expression { kind, type_, span }
             }
@@ -171,6 +174,12 @@ impl Checker {
     }
 }
 
+fn rounded_division(span: Span) -> Diagnostic {
+    Diagnostic::warning(span, "the quotient of two ints is rounded towards zero")
+        .label("both sides are ints")
+        .help("write `%/%` if that is meant, or make one side real: `1.0 * n / m`")
+}
+
 fn mismatch(
     op: ast::BinaryOp,
     op_span: Span,
@@ -181,7 +190,6 @@ fn mismatch(
     let symbol = op.symbol();
     let message = format!("`{symbol}` cannot combine `{}` and `{}`", left.type_, right.type_);
     let mut diagnostic = Diagnostic::error(op_span, message)
-        .label("no such operation")
         .related(left.span, format!("this is `{}`", left.type_))
         .related(right.span, format!("this is `{}`", right.type_));
     let types = [Type::Int, Type::Real, Type::Vector, Type::RowVector, Type::Matrix];

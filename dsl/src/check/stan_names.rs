@@ -22,6 +22,20 @@ pub(super) fn solver(name: &str) -> Option<&'static str> {
     families.iter().find(|(family, _)| is_solver(family)).map(|(_, words)| *words)
 }
 
+/// What took the place of a function that was removed from Stan.
+pub(super) fn replacement(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "fabs" => "abs(x)",
+        "if_else" => "condition ? a : b",
+        "get_lp" => "target()",
+        "increment_log_prob" => "target += x",
+        "multiply_log" => "lmultiply(x, y)",
+        "binomial_coefficient_log" => "lchoose(n, k)",
+        "cov_exp_quad" => "gp_exp_quad_cov(x, alpha, rho)",
+        _ => return None,
+    })
+}
+
 /// In alphabetical order.
 const NAMES: &str = "\
     Phi Phi_approx abs acos acosh add add_diag algebra_solver algebra_solver_newton append_array \
