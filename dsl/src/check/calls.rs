@@ -50,7 +50,7 @@ impl Checker {
         self.check_bar(name, args, conditional);
         let args: Vec<_> = args.iter().map(|arg| self.expression(arg)).collect();
         let types: Vec<Type> = args.iter().map(|arg| arg.type_.clone()).collect();
-        if types.contains(&Type::Unknown) {
+        if types.contains(&Type::Unknown) || self.is_refused(defined) {
             return unknown(span);
         }
         match self.resolve(defined, &types) {
@@ -195,7 +195,7 @@ impl Checker {
             return self.wrong(diagnostic, span);
         }
         let types: Vec<Type> = checked.iter().map(|arg| arg.type_.clone()).collect();
-        if types.contains(&Type::Unknown) {
+        if types.contains(&Type::Unknown) || known.iter().any(|name| self.is_refused(name)) {
             return unknown(span);
         }
         let mut usages = Vec::new();

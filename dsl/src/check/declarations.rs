@@ -55,7 +55,7 @@ impl Checker {
                 .label("declared again here")
                 .related(earlier.span, "declared here");
             self.report(diagnostic);
-        } else if self.functions.iter().any(|function| function.name == name.name) {
+        } else if role != Role::Argument && self.functions.iter().any(|function| function.name == name.name) {
             let message = format!("`{}` is already the name of a function", name.name);
             self.report(Diagnostic::error(name.span, message).label("declared again here"));
         }

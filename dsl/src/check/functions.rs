@@ -52,7 +52,7 @@ impl Checker {
         let undefined: Vec<Diagnostic> = self
             .functions
             .iter()
-            .filter(|signature| !signature.defined)
+            .filter(|signature| !signature.defined && !signature.types().contains(&Type::Unknown))
             .map(|signature| {
                 let message = format!("the function `{}` is declared but not defined", signature.name);
                 Diagnostic::error(signature.span, message).label("has no body anywhere")
@@ -87,7 +87,11 @@ impl Checker {
         };
         self.check_suffix(function, &signature);
         let types = signature.types();
-        let same = self.functions.iter().position(|f| f.name == signature.name && f.types() == types);
+        // Types that are not supported cannot be told apart.
+        let same = self
+            .functions
+            .iter()
+            .position(|f| f.name == signature.name && f.types() == types && !types.contains(&Type::Unknown));
         let Some(number) = same else {
             if let Some(library) = crate::library::lookup(&signature.name)
                 && !types.contains(&Type::Unknown)

@@ -44,6 +44,11 @@ impl Checker {
         self.functions.iter().any(|function| function.name == name) || library::lookup(name).is_some()
     }
 
+    /// Whether a function of the program was refused for its types, so that calls stay unjudged.
+    pub(super) fn is_refused(&self, name: &str) -> bool {
+        self.functions.iter().any(|function| function.name == name && function.types().contains(&Type::Unknown))
+    }
+
     /// Finds a function by its name and the types of its arguments. Functions of the program come
     /// first; among them the one that converts the fewest arguments.
     pub(super) fn resolve(&self, name: &str, args: &[Type]) -> Resolution {

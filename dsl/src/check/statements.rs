@@ -172,7 +172,7 @@ impl Checker {
         if let Some(variate) = variate {
             if !variate.type_.is_scalar() && variate.type_ != Type::Unknown {
                 self.report(
-                    Diagnostic::error(truncation.span, "only a single number can be truncated")
+                    Diagnostic::unsupported(truncation.span, "truncation of a container")
                         .label("truncated here")
                         .related(variate.span, format!("this is `{}`", variate.type_))
                         .help("write a loop over its elements"),

@@ -81,7 +81,7 @@ pub enum ExprKind {
     Array(Vec<Expr>),
     /// `[a, b]`: a row vector, or a matrix when its elements are row vectors.
     RowVector(Vec<Expr>),
-    /// `(a, b)`, with two elements or more.
+    /// `(a, b)`; `(a,)` has one element.
     Tuple(Vec<Expr>),
     /// Something that could not be read, already reported.
     Error,

@@ -366,12 +366,10 @@ impl Parser<'_> {
         }
         let mut height = self.height;
         self.separator("`)`", open)?;
+        // `(a,)` is a tuple of one element.
         let mut elements = vec![first];
         elements.extend(self.list(Token::CloseParen, "`,` or `)`", open)?);
         height = height.max(self.height);
-        if elements.len() == 1 {
-            return Err(self.expected("a second element of the tuple"));
-        }
         self.build(ExprKind::Tuple(elements), open.to(self.previous()), height)
     }
 

@@ -159,7 +159,7 @@ impl Parser<'_> {
         let name = kind.name();
         for statement in statements {
             let (span, what) = match &statement.kind {
-                StmtKind::Error => continue,
+                StmtKind::Error | StmtKind::Empty => continue,
                 StmtKind::Declare { names, .. } => {
                     match names.iter().find_map(|n| n.value.as_ref()) {
                         Some(value) => (value.span, "a definition"),
@@ -272,7 +272,7 @@ impl Parser<'_> {
         } else if matches!(self.token(), Token::CloseBrace | Token::End) || self.at_type() {
             return Err(self.expected("the body of the function, or `;`"));
         } else {
-            let statement = self.statement(Place::Body)?;
+            let statement = self.statement(Place::Nested)?;
             Some(Block {
                 span: statement.span,
                 statements: vec![statement],

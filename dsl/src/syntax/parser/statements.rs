@@ -11,10 +11,8 @@ use crate::diagnostics::Diagnostic;
 pub(super) enum Place {
     /// Directly in a program block: declarations may have constraints.
     ProgramBlock,
-    /// Between the braces of a function, loop or branch.
+    /// Anywhere else.
     Nested,
-    /// As the body itself, without braces: no declarations.
-    Body,
 }
 
 impl Parser<'_> {
@@ -171,16 +169,6 @@ impl Parser<'_> {
         if self.semicolon_or(follows).is_err() {
             self.skip_statement(first);
         }
-        if place == Place::Body {
-            self.report(
-                Diagnostic::error(
-                    start.to(self.previous()),
-                    "a declaration cannot stand alone here",
-                )
-                .label("its variable could never be used")
-                .help("put the body between `{` and `}`"),
-            );
-        }
         Ok(StmtKind::Declare { ty, names })
     }
 
@@ -208,7 +196,7 @@ impl Parser<'_> {
 
     /// The statement that a loop or branch repeats or guards.
     fn body(&mut self) -> Parse<Box<Stmt>> {
-        self.statement(Place::Body).map(Box::new)
+        self.statement(Place::Nested).map(Box::new)
     }
 
     fn if_statement(&mut self) -> Parse<StmtKind> {

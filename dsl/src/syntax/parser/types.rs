@@ -255,16 +255,17 @@ impl Parser<'_> {
         let open = self.expect(Token::OpenParen, "`(` and the types of the tuple")?;
         let mut types = vec![parse(self)?];
         while self.eat(Token::Comma) {
+            // `tuple(real,)` has one field.
+            if types.len() == 1 && self.eat(Token::CloseParen) {
+                return Ok(types);
+            }
             types.push(parse(self)?);
         }
         self.close(Token::CloseParen, "`,` or `)`", open)?;
         if types.len() == 1 {
             self.report(
-                Diagnostic::error(
-                    keyword.to(self.previous()),
-                    "a tuple has two fields or more",
-                )
-                .label("found one"),
+                Diagnostic::error(keyword.to(self.previous()), "a tuple of one field has a comma after it")
+                    .label("expected `,` after the type"),
             );
         }
         Ok(types)
