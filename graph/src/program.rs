@@ -1,6 +1,6 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use crate::exec::{HostExecutor, Reference};
+use crate::exec::{Cpu, HostExecutor, Reference};
 use crate::{Graph, NodeId};
 
 /// Width of the numbers a program computes with.
@@ -51,6 +51,29 @@ impl Program {
     /// # Panics
     /// When an output has two axes or more.
     pub fn compile(graph: &Graph, outputs: &[NodeId], options: &Options) -> Program {
+        Program::with_executor(graph, outputs, options, Box::new(Cpu::new(graph, outputs)))
+    }
+
+    /// A program that works on one node and one draw at a time, on the host, in double precision: slow, obvious, and
+    /// what fast programs are checked against.
+    ///
+    /// # Panics
+    /// When an output has two axes or more.
+    pub fn interpret(graph: &Graph, outputs: &[NodeId]) -> Program {
+        Program::with_executor(
+            graph,
+            outputs,
+            &Options::default(),
+            Box::new(Reference::new(graph, outputs)),
+        )
+    }
+
+    fn with_executor(
+        graph: &Graph,
+        outputs: &[NodeId],
+        options: &Options,
+        executor: Box<dyn HostExecutor>,
+    ) -> Program {
         let output_ports = outputs.iter().map(|output| {
             let node = graph.node(*output);
             assert!(
@@ -69,7 +92,7 @@ impl Program {
                 .map(|(length, batched)| Port { length, batched })
                 .collect(),
             outputs: output_ports.collect(),
-            executor: Box::new(Reference::new(graph, outputs)),
+            executor,
             options: options.clone(),
         }
     }

@@ -1,7 +1,9 @@
 //! Executors: the ways to run a compiled program.
 
+mod cpu;
 mod reference;
 
+pub(crate) use cpu::Cpu;
 pub(crate) use reference::Reference;
 
 /// Runs one fixed program on the host.

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+pub mod graphs;
+
 use firebrand_graph::{Expr, Graph, NodeId, Options, Program};
 
 /// Runs the outputs for one input of several draws.

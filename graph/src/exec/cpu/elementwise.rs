@@ -1,0 +1,172 @@
+//! Elementwise operations on slices, compiled for several instruction sets; the best one is chosen when the program runs.
+
+use super::math;
+use crate::{Binary, Unary};
+
+/// An operand of a loop: a number for each position, or one for all.
+#[derive(Clone, Copy)]
+pub(super) enum Values<'a> {
+    Each(&'a [f64]),
+    All(f64),
+}
+
+/// Whether the machine multiplies and adds in one instruction.
+#[inline(always)]
+pub(super) fn has_fma() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("fma");
+    #[cfg(not(target_arch = "x86_64"))]
+    return cfg!(target_arch = "aarch64");
+}
+
+/// Compiles the loop `$body::<FMA>` for several instruction sets, as one function that chooses when it is called.
+macro_rules! dispatched {
+    ($(#[$doc:meta])* $name:ident, $body:ident, ($($argument:ident: $type:ty),*)) => {
+        $(#[$doc])*
+        pub(super) fn $name($($argument: $type),*) {
+            #[multiversion::multiversion(targets(
+                "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi2",
+                "x86_64+avx2+fma+bmi2",
+            ))]
+            fn with_fma($($argument: $type),*) {
+                $body::<true>($($argument),*)
+            }
+            if $crate::exec::cpu::elementwise::has_fma() {
+                with_fma($($argument),*)
+            } else {
+                $body::<false>($($argument),*)
+            }
+        }
+    };
+}
+pub(super) use dispatched;
+
+dispatched!(
+    /// `to[i] = kind(x[i])`
+    unary, unary_loop, (kind: Unary, to: &mut [f64], x: &[f64])
+);
+dispatched!(
+    /// `to[i] = kind(x[i], y[i])`
+    binary, binary_loop, (kind: Binary, to: &mut [f64], x: Values<'_>, y: Values<'_>)
+);
+dispatched!(
+    /// `to[i] = if condition[i] != 0 { if_true[i] } else { if_false[i] }`
+    select, select_loop, (to: &mut [f64], condition: &[f64], if_true: Values<'_>, if_false: Values<'_>)
+);
+
+#[inline(always)]
+fn map(to: &mut [f64], x: &[f64], f: impl Fn(f64) -> f64) {
+    for (to, x) in to.iter_mut().zip(x) {
+        *to = f(*x);
+    }
+}
+
+#[inline(always)]
+fn unary_loop<const FMA: bool>(kind: Unary, to: &mut [f64], x: &[f64]) {
+    match kind {
+        Unary::Neg => map(to, x, |x| -x),
+        Unary::Abs => map(to, x, f64::abs),
+        Unary::Sign => map(to, x, |x| {
+            let sign = if x > 0.0 { 1.0 } else { x };
+            if x < 0.0 { -1.0 } else { sign }
+        }),
+        Unary::Exp => map(to, x, math::exp::<FMA>),
+        Unary::Expm1 => map(to, x, math::expm1::<FMA>),
+        Unary::Log => map(to, x, math::log::<FMA>),
+        Unary::Log1p => map(to, x, math::log1p::<FMA>),
+        Unary::Log1mExp => map(to, x, math::log1m_exp::<FMA>),
+        Unary::Log1pExp => map(to, x, math::log1p_exp::<FMA>),
+        Unary::Sqrt => map(to, x, f64::sqrt),
+        Unary::Square => map(to, x, |x| x * x),
+        Unary::Recip => map(to, x, |x| 1.0 / x),
+        Unary::Sigmoid => map(to, x, math::sigmoid::<FMA>),
+        Unary::Tanh => map(to, x, math::tanh::<FMA>),
+        kind => map(to, x, |x| kind.apply(x)),
+    }
+}
+
+#[inline(always)]
+fn map2(to: &mut [f64], x: Values<'_>, y: Values<'_>, f: impl Fn(f64, f64) -> f64) {
+    match (x, y) {
+        (Values::Each(x), Values::Each(y)) => {
+            for ((to, x), y) in to.iter_mut().zip(x).zip(y) {
+                *to = f(*x, *y);
+            }
+        }
+        (Values::Each(x), Values::All(y)) => {
+            for (to, x) in to.iter_mut().zip(x) {
+                *to = f(*x, y);
+            }
+        }
+        (Values::All(x), Values::Each(y)) => {
+            for (to, y) in to.iter_mut().zip(y) {
+                *to = f(x, *y);
+            }
+        }
+        (Values::All(x), Values::All(y)) => to.fill(f(x, y)),
+    }
+}
+
+#[inline(always)]
+fn truth(condition: bool) -> f64 {
+    if condition { 1.0 } else { 0.0 }
+}
+
+#[inline(always)]
+fn binary_loop<const FMA: bool>(kind: Binary, to: &mut [f64], x: Values<'_>, y: Values<'_>) {
+    match kind {
+        Binary::Add => map2(to, x, y, |x, y| x + y),
+        Binary::Sub => map2(to, x, y, |x, y| x - y),
+        Binary::Mul => map2(to, x, y, |x, y| x * y),
+        Binary::ZeroMul => map2(to, x, y, |x, y| if x == 0.0 { 0.0 } else { x * y }),
+        Binary::Div => map2(to, x, y, |x, y| x / y),
+        Binary::Min => map2(to, x, y, |x, y| {
+            let smaller = if x < y { x } else { y };
+            if x.is_nan() { x } else { smaller }
+        }),
+        Binary::Max => map2(to, x, y, |x, y| {
+            let larger = if x > y { x } else { y };
+            if x.is_nan() { x } else { larger }
+        }),
+        Binary::MultiplyLog => map2(to, x, y, |x, y| {
+            let product = x * math::log::<FMA>(y);
+            if x == 0.0 && y == 0.0 { 0.0 } else { product }
+        }),
+        Binary::LogAddExp => map2(to, x, y, math::log_add_exp::<FMA>),
+        Binary::Less => map2(to, x, y, |x, y| truth(x < y)),
+        Binary::LessEqual => map2(to, x, y, |x, y| truth(x <= y)),
+        Binary::Equal => map2(to, x, y, |x, y| truth(x == y)),
+        kind @ (Binary::Pow | Binary::Atan2) => map2(to, x, y, |x, y| kind.apply(x, y)),
+    }
+}
+
+#[inline(always)]
+fn select_loop<const FMA: bool>(
+    to: &mut [f64],
+    condition: &[f64],
+    if_true: Values<'_>,
+    if_false: Values<'_>,
+) {
+    match (if_true, if_false) {
+        (Values::Each(t), Values::Each(f)) => {
+            for (((to, c), t), f) in to.iter_mut().zip(condition).zip(t).zip(f) {
+                *to = if *c != 0.0 { *t } else { *f };
+            }
+        }
+        (Values::Each(t), Values::All(f)) => {
+            for ((to, c), t) in to.iter_mut().zip(condition).zip(t) {
+                *to = if *c != 0.0 { *t } else { f };
+            }
+        }
+        (Values::All(t), Values::Each(f)) => {
+            for ((to, c), f) in to.iter_mut().zip(condition).zip(f) {
+                *to = if *c != 0.0 { t } else { *f };
+            }
+        }
+        (Values::All(t), Values::All(f)) => {
+            for (to, c) in to.iter_mut().zip(condition) {
+                *to = if *c != 0.0 { t } else { f };
+            }
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The fast executor against the obvious one.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::graphs::random_graph;
+use firebrand_graph::{Array, Binary, Expr, Graph, NodeId, Options, Program, Unary};
+use proptest::prelude::*;
+
+/// Largest difference, relative to the largest number of the output where that is above one.
+fn difference(a: &[Vec<f64>], b: &[Vec<f64>]) -> f64 {
+    let mut worst: f64 = 0.0;
+    for (a, b) in a.iter().zip(b) {
+        assert_eq!(a.len(), b.len());
+        let scale = b
+            .iter()
+            .filter(|x| x.is_finite())
+            .fold(1.0, |m: f64, x| m.max(x.abs()));
+        for (a, b) in a.iter().zip(b) {
+            if a.to_bits() != b.to_bits() && !(a.is_nan() && b.is_nan()) {
+                let error = (a - b).abs() / scale;
+                worst = worst.max(if error.is_nan() { f64::INFINITY } else { error });
+            }
+        }
+    }
+    worst
+}
+
+fn flat(graph: &mut Graph, value: &Expr) -> NodeId {
+    let count = graph.shape(value).iter().product();
+    let flat = graph.reshape(value, &[count]);
+    graph.node_of(&flat)
+}
+
+fn compare(graph: &Graph, outputs: &[NodeId], inputs: &[&[f64]], draws: usize) -> f64 {
+    let fast = Program::compile(graph, outputs, &Options::default()).run_host(inputs, draws);
+    let slow = Program::interpret(graph, outputs).run_host(inputs, draws);
+    difference(&fast, &slow)
+}
+
+const SPECIAL: [f64; 16] = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    -0.5,
+    2.0,
+    1e-300,
+    1e300,
+    -1e300,
+    f64::INFINITY,
+    f64::NEG_INFINITY,
+    f64::NAN,
+    700.0,
+    -700.0,
+    1e-20,
+];
+
+const UNARY: [Unary; 31] = [
+    Unary::Neg,
+    Unary::Abs,
+    Unary::Sign,
+    Unary::Exp,
+    Unary::Expm1,
+    Unary::Log,
+    Unary::Log1p,
+    Unary::Log1mExp,
+    Unary::Log1pExp,
+    Unary::Sqrt,
+    Unary::Square,
+    Unary::Recip,
+    Unary::Sin,
+    Unary::Cos,
+    Unary::Tan,
+    Unary::Asin,
+    Unary::Acos,
+    Unary::Atan,
+    Unary::Sinh,
+    Unary::Cosh,
+    Unary::Tanh,
+    Unary::Floor,
+    Unary::Ceil,
+    Unary::Round,
+    Unary::Sigmoid,
+    Unary::Lgamma,
+    Unary::Digamma,
+    Unary::Trigamma,
+    Unary::Polygamma(3),
+    Unary::Erf,
+    Unary::Erfc,
+];
+
+const BINARY: [Binary; 14] = [
+    Binary::Add,
+    Binary::Sub,
+    Binary::Mul,
+    Binary::ZeroMul,
+    Binary::Div,
+    Binary::Pow,
+    Binary::Atan2,
+    Binary::Min,
+    Binary::Max,
+    Binary::MultiplyLog,
+    Binary::LogAddExp,
+    Binary::Less,
+    Binary::LessEqual,
+    Binary::Equal,
+];
+
+fn same(fast: f64, slow: f64) -> bool {
+    fast == slow
+        || (fast.is_nan() && slow.is_nan())
+        || (fast - slow).abs() <= 1e-14 * slow.abs().max(1e-290)
+}
+
+#[test]
+fn every_unary_kind_on_special_numbers() {
+    for kind in UNARY {
+        let mut graph = Graph::new();
+        let input = graph.input(SPECIAL.len(), true);
+        let value = graph.unary(kind, &input);
+        let output = graph.node_of(&value);
+        let fast =
+            Program::compile(&graph, &[output], &Options::default()).run_host(&[&SPECIAL], 1);
+        for (x, fast) in SPECIAL.iter().zip(&fast[0]) {
+            assert!(
+                same(*fast, kind.apply(*x)),
+                "{kind:?}({x}) = {fast}, should be {}",
+                kind.apply(*x)
+            );
+        }
+    }
+}
+
+#[test]
+fn every_binary_kind_on_special_numbers() {
+    for kind in BINARY {
+        let mut graph = Graph::new();
+        let input = graph.input(SPECIAL.len(), true);
+        let column = graph.reshape(&input, &[SPECIAL.len(), 1]);
+        let value = graph.binary(kind, &column, &input);
+        let output = flat(&mut graph, &value);
+        let fast =
+            Program::compile(&graph, &[output], &Options::default()).run_host(&[&SPECIAL], 1);
+        let mut fast = fast[0].iter();
+        for x in SPECIAL {
+            for y in SPECIAL {
+                let fast = *fast.next().unwrap();
+                assert!(
+                    same(fast, kind.apply(x, y)),
+                    "{kind:?}({x}, {y}) = {fast}, should be {}",
+                    kind.apply(x, y)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn reductions_of_infinities() {
+    let low = f64::NEG_INFINITY;
+    let lines = [
+        low,
+        low,
+        low,
+        low,
+        0.0,
+        1.0,
+        f64::INFINITY,
+        0.0,
+        1.0,
+        f64::NAN,
+        0.0,
+        low,
+    ];
+    for axis in 0..2 {
+        let mut graph = Graph::new();
+        let input = graph.input(12, true);
+        let matrix = graph.reshape(&input, &[4, 3]);
+        let (lse, largest) = (graph.log_sum_exp(&matrix, axis), graph.max(&matrix, axis));
+        let outputs = [graph.node_of(&lse), graph.node_of(&largest)];
+        assert!(compare(&graph, &outputs, &[&lines], 1) < 1e-15);
+    }
+}
+
+#[test]
+fn what_is_the_same_for_all_draws_and_what_is_not() {
+    let mut graph = Graph::new();
+    let (per_draw, shared) = (graph.input(3, true), graph.input(3, false));
+    let (e, f) = (graph.exp(&shared), graph.exp(&per_draw));
+    let product = graph.mul(&e, &f);
+    let total = graph.sum_draws(&product);
+    let again = graph.log(&total);
+    let spread = graph.spread(&again);
+    let centred = graph.sub(&product, &again);
+    let counted = graph.sum_draws(&spread);
+    let outputs = [product, total, again, spread, centred, counted].map(|x| graph.node_of(&x));
+    for draws in [1, 2, 7, 64, 300, 1000] {
+        let at: Vec<f64> = (0..3 * draws).map(|i| (i as f64 * 0.37).sin()).collect();
+        assert!(
+            compare(&graph, &outputs, &[&at, &[0.1, -0.2, 0.3]], draws) < 1e-13,
+            "{draws} draws"
+        );
+    }
+}
+
+#[test]
+fn sums_over_draws_over_many_blocks() {
+    let mut graph = Graph::new();
+    let (per_draw, shared) = (graph.input(2, true), graph.input(2, false));
+    let product = graph.mul(&per_draw, &shared);
+    let square = graph.unary(Unary::Square, &product);
+    let total = graph.sum_draws(&square);
+    let root = graph.unary(Unary::Sqrt, &total);
+    let outputs = [square, total, root].map(|x| graph.node_of(&x));
+    let at: Vec<f64> = (0..2 * 2000).map(|i| (i as f64 * 0.37).sin()).collect();
+    assert!(compare(&graph, &outputs, &[&at, &[0.1, -0.2]], 2000) < 1e-13);
+}
+
+#[test]
+fn the_same_input_gives_the_same_bits() {
+    let mut graph = Graph::new();
+    let x = graph.input(40, true);
+    let index: Arc<[u32]> = (0..4000).map(|i| i * 7 % 40).collect();
+    let y = graph.gather(&x, &index);
+    let weights = Array::vector((0..4000).map(|i| (f64::from(i) * 0.1).sin()).collect()).into();
+    let y = graph.mul(&y, &weights);
+    let y = graph.unary(Unary::Log1pExp, &y);
+    let total = graph.sum_all(&y);
+    let output = graph.node_of(&total);
+    let gradient = graph.gradient(output, &[x.as_node().unwrap()]);
+    let outputs = [output, graph.node_of(&gradient[0])];
+    let program = Program::compile(&graph, &outputs, &Options::default());
+    let at: Vec<f64> = (0..40 * 100).map(|i| (i as f64 * 0.37).sin()).collect();
+    assert_eq!(program.run_host(&[&at], 100), program.run_host(&[&at], 100));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn random_graphs_and_their_gradients(seed in any::<u64>(), size in 5_usize..40, draws in prop::sample::select(vec![1, 2, 3, 8, 17, 64])) {
+        let random = random_graph(seed, size);
+        let (mut graph, mut outputs) = (random.graph.clone(), random.outputs.clone());
+        let mut total = Expr::scalar(0.0);
+        for output in &outputs {
+            let bounded = graph.unary(Unary::Tanh, &(*output).into());
+            let sum = graph.sum_all(&bounded);
+            total = graph.add(&total, &sum);
+        }
+        if let Some(node) = total.as_node() {
+            let gradients = graph.gradient(node, &random.inputs);
+            outputs.push(node);
+            for gradient in gradients {
+                outputs.push(graph.node_of(&gradient));
+            }
+        }
+        let data = random.values(draws);
+        let data: Vec<&[f64]> = data.iter().map(Vec::as_slice).collect();
+        let error = compare(&graph, &outputs, &data, draws);
+        prop_assert!(error < 1e-9, "error {error:e}");
+    }
+}
