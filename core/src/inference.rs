@@ -1,8 +1,5 @@
 //! The third noun: an [`Inference`] is an iteration that moves an approximation towards a target.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
-
 use burn::tensor::Tensor;
 use thiserror::Error;
 
@@ -11,6 +8,7 @@ use crate::gaussian::Structure;
 use crate::randomness::{self, Stream};
 use crate::registry;
 use crate::start::{Start, StartOptions, find_start};
+use crate::stop::Stop;
 use crate::target::{Batch, Target, TargetError};
 
 /// An inference algorithm: a plugin that starts a [`Running`] iteration.
@@ -104,25 +102,25 @@ impl Requirements {
         let Some(missing) = self.missing(capabilities) else {
             return Ok(());
         };
-        let mut able: Vec<&str> = registry::families()
+        let able: Vec<String> = registry::families()
             .iter()
             .filter(|plugin| {
                 plugin
                     .build("")
-                    .is_ok_and(|f| self.missing(&f.plugin.capabilities()).is_none())
+                    .is_ok_and(|made| self.missing(&made.plugin.capabilities()).is_none())
             })
-            .map(|plugin| plugin.name)
+            .map(|plugin| format!("`{}`", plugin.name))
             .collect();
-        able.sort_unstable();
+        let able = match able.as_slice() {
+            [] => "no registered family has it".into(),
+            [only] => format!("{only} has it"),
+            several => format!("these have it: {}", several.join(", ")),
+        };
         Err(InferenceError::Refused {
             algorithm: algorithm.into(),
             family: family.into(),
             missing: missing.into(),
-            able: able
-                .iter()
-                .map(|name| format!("`{name}`"))
-                .collect::<Vec<_>>()
-                .join(", "),
+            able,
         })
     }
 }
@@ -137,10 +135,8 @@ pub struct StepContext<'a> {
     pub step: u64,
     /// The seed of the run.
     pub seed: u64,
-    /// Raised when the user asks the run to end.
-    pub cancelled: &'a AtomicBool,
-    /// When the run should end, if it has a time limit.
-    pub deadline: Option<Instant>,
+    /// When the run is asked to end.
+    pub stop: Stop<'a>,
 }
 
 impl StepContext<'_> {
@@ -151,10 +147,7 @@ impl StepContext<'_> {
 
     /// Whether a long step should give up what it can and return.
     pub fn interrupted(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
-            || self
-                .deadline
-                .is_some_and(|deadline| Instant::now() >= deadline)
+        self.stop.reason().is_some()
     }
 }
 
@@ -217,10 +210,11 @@ impl From<TargetError> for StepError {
 /// Why an inference could not begin, or not be restored.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum InferenceError {
+    /// The target has dimension zero.
+    #[error("there is nothing to infer: the model has no parameters")]
+    NoParameters,
     /// The family lacks what the algorithm needs.
-    #[error(
-        "`{algorithm}` needs a family with {missing}, which `{family}` does not have; these have it: {able}"
-    )]
+    #[error("`{algorithm}` needs a family with {missing}, which `{family}` does not have; {able}")]
     Refused {
         /// The algorithm's name.
         algorithm: String,
@@ -228,7 +222,7 @@ pub enum InferenceError {
         family: String,
         /// What it lacks, as a noun phrase.
         missing: String,
-        /// The registered families that do not lack it.
+        /// Which registered families do not lack it, as a clause.
         able: String,
     },
     /// No point with a finite density was found, or no path from any led anywhere.

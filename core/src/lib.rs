@@ -6,6 +6,7 @@
 //!
 //! This crate knows no model language, and no algorithm.
 
+mod driver;
 mod family;
 mod gaussian;
 mod inference;
@@ -14,9 +15,14 @@ mod placement;
 mod randomness;
 pub mod registry;
 pub mod start;
+mod stop;
 mod suggest;
 mod target;
+#[cfg(test)]
+mod testing;
+mod trace;
 
+pub use driver::{Checkpoint, Ended, Fit, FitOptions, Moment, Surroundings, fit, fit_within};
 pub use family::{Approximation, Family, FamilyCapabilities, FamilyError, Sample, SampleCotangent};
 pub use gaussian::{Covariance, Gaussian, GaussianStart, Structure, cholesky};
 pub use inference::{
@@ -29,8 +35,10 @@ pub use options::{OptionField, Options, OptionsError};
 pub use placement::{Placement, Precision, from_mat, to_host, to_mat};
 pub use randomness::{Stream, generator, noise, normals};
 pub use registry::{ChoiceError, Chosen, FamilyPlugin, InferencePlugin, Plugin};
+pub use stop::{Stop, StopReason};
 pub use suggest::nearest;
 pub use target::{
-    Batch, Block, Column, Constrained, Counted, Counts, Density, Evaluation, FnTarget,
+    Batch, Block, Column, Constrained, Counted, Counters, Counts, Density, Evaluation, FnTarget,
     GaussianTarget, Parameter, Target, TargetError,
 };
+pub use trace::{Trace, TraceRow};

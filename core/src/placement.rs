@@ -76,7 +76,7 @@ impl Placement {
 /// If the device fails while it is read. The driver turns a panic in a step into a failed run.
 pub fn to_host<const D: usize>(tensor: &Tensor<D>) -> Vec<f64> {
     let data = tensor.to_data_as::<f64>();
-    data.into_vec::<f64>()
+    data.try_into_vec::<f64>()
         .expect("the data was just converted to f64")
 }
 

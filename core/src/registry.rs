@@ -182,3 +182,41 @@ fn choose<T: ?Sized>(
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::NudgeOptions;
+
+    #[test]
+    fn a_plugin_is_chosen_by_name_with_options_inline() {
+        let chosen = inference("nudge(draws: 3)").unwrap();
+        assert_eq!(chosen.name, "nudge");
+        let options = NudgeOptions {
+            draws: 3,
+            ..NudgeOptions::default()
+        };
+        assert_eq!(chosen.options, options.to_ron());
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest_and_all() {
+        let message = |text: &str| inference(text).err().unwrap().to_string();
+        assert_eq!(
+            message("nugde(draws: 3)"),
+            "there is no inference algorithm `nugde` (did you mean `nudge`?); there are: nudge"
+        );
+        assert_eq!(
+            message("hamiltonian"),
+            "there is no inference algorithm `hamiltonian`; there are: nudge"
+        );
+    }
+
+    #[test]
+    fn options_that_cannot_be_used_are_refused_with_the_reason() {
+        let error = inference("nudge(draws: 0)").err().unwrap();
+        let start =
+            "options of `nudge`: `draws` must be at least 1\nits options are:\n  draws: usize = 8";
+        assert!(error.to_string().starts_with(start), "{error}");
+    }
+}

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Batch, Constrained, Density, Evaluation, Parameter, Target, TargetError};
 use crate::placement::Placement;
+use crate::stop::Stop;
 
 /// How often a target was evaluated, per draw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,25 +31,15 @@ impl Counts {
     }
 }
 
-/// Wraps a target and counts its evaluations.
-pub struct Counted<'a> {
-    target: &'a dyn Target,
+/// Counts that go up, shared by every [`Counted`] view of a target.
+#[derive(Debug, Default)]
+pub struct Counters {
     gradients: AtomicU64,
     densities: AtomicU64,
     invalid: AtomicU64,
 }
 
-impl<'a> Counted<'a> {
-    /// Starts at zero.
-    pub fn new(target: &'a dyn Target) -> Self {
-        Counted {
-            target,
-            gradients: AtomicU64::new(0),
-            densities: AtomicU64::new(0),
-            invalid: AtomicU64::new(0),
-        }
-    }
-
+impl Counters {
     /// The counts so far.
     pub fn counts(&self) -> Counts {
         Counts {
@@ -65,6 +56,39 @@ impl<'a> Counted<'a> {
     }
 }
 
+/// A view of a target that counts its evaluations, and may refuse them once the run is asked to end.
+pub struct Counted<'a> {
+    target: &'a dyn Target,
+    counters: &'a Counters,
+    stop: Option<Stop<'a>>,
+}
+
+impl<'a> Counted<'a> {
+    /// Counts evaluations of `target` in `counters`.
+    pub fn new(target: &'a dyn Target, counters: &'a Counters) -> Self {
+        Counted {
+            target,
+            counters,
+            stop: None,
+        }
+    }
+
+    /// Fails with [`TargetError::Interrupted`] once `stop` asks for it: for work that does not look itself.
+    pub fn until(self, stop: Stop<'a>) -> Self {
+        Counted {
+            stop: Some(stop),
+            ..self
+        }
+    }
+
+    fn check(&self) -> Result<(), TargetError> {
+        match self.stop.and_then(|stop| stop.reason()) {
+            Some(_) => Err(TargetError::Interrupted),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Target for Counted<'_> {
     fn dimension(&self) -> usize {
         self.target.dimension()
@@ -75,14 +99,16 @@ impl Target for Counted<'_> {
         theta: &Tensor<2>,
         batch: &Batch,
     ) -> Result<Evaluation, TargetError> {
+        self.check()?;
         let out = self.target.log_density_and_score(theta, batch)?;
-        self.note(&self.gradients, &out.valid);
+        self.counters.note(&self.counters.gradients, &out.valid);
         Ok(out)
     }
 
     fn log_density(&self, theta: &Tensor<2>, batch: &Batch) -> Result<Density, TargetError> {
+        self.check()?;
         let out = self.target.log_density(theta, batch)?;
-        self.note(&self.densities, &out.valid);
+        self.counters.note(&self.counters.densities, &out.valid);
         Ok(out)
     }
 
@@ -103,22 +129,35 @@ impl Target for Counted<'_> {
 mod tests {
     use super::*;
     use crate::target::GaussianTarget;
+    use std::sync::atomic::AtomicBool;
 
     #[test]
     fn draws_are_counted_by_what_was_asked_of_them() {
         let target = GaussianTarget::standard(2);
-        let counted = Counted::new(&target);
+        let counters = Counters::default();
+        let counted = Counted::new(&target, &counters);
         let theta = target.placement().zeros([5, 2]);
         counted.log_density_and_score(&theta, &Batch::Full).unwrap();
         counted.log_density(&theta, &Batch::Full).unwrap();
         counted.log_density(&theta, &Batch::Full).unwrap();
-        assert_eq!(
-            counted.counts(),
-            Counts {
-                gradients: 5,
-                densities: 10,
-                invalid: 0
-            }
-        );
+        let expected = Counts {
+            gradients: 5,
+            densities: 10,
+            invalid: 0,
+        };
+        assert_eq!(counters.counts(), expected);
+    }
+
+    #[test]
+    fn a_run_that_is_cancelled_gets_no_more_evaluations() {
+        let target = GaussianTarget::standard(2);
+        let counters = Counters::default();
+        let cancelled = AtomicBool::new(false);
+        let counted = Counted::new(&target, &counters).until(Stop::new(&cancelled, None));
+        let theta = target.placement().zeros([1, 2]);
+        assert!(counted.log_density(&theta, &Batch::Full).is_ok());
+        cancelled.store(true, Ordering::Relaxed);
+        let error = counted.log_density(&theta, &Batch::Full).unwrap_err();
+        assert_eq!(error, TargetError::Interrupted);
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Batch, Column, Constrained, Density, Evaluation, Parameter, Target, TargetError};
+use super::{Batch, Column, Constrained, Evaluation, Parameter, Target, TargetError};
 use crate::placement::{Placement, to_host};
 
 /// A target given by a function of one point, evaluated on the host.
@@ -69,13 +69,6 @@ where
             score: self.placement.matrix(score, [draws, self.dimension]),
             valid,
         })
-    }
-
-    fn log_density(&self, theta: &Tensor<2>, batch: &Batch) -> Result<Density, TargetError> {
-        let Evaluation {
-            log_density, valid, ..
-        } = self.log_density_and_score(theta, batch)?;
-        Ok(Density { log_density, valid })
     }
 
     fn parameters(&self) -> &[Parameter] {

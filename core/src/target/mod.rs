@@ -6,7 +6,7 @@ mod function;
 mod gaussian;
 
 pub use constrained::{Block, Column, Constrained, Parameter};
-pub use counted::{Counted, Counts};
+pub use counted::{Counted, Counters, Counts};
 pub use function::FnTarget;
 pub use gaussian::GaussianTarget;
 
@@ -69,6 +69,9 @@ pub enum TargetError {
         /// What the target supports.
         because: String,
     },
+    /// The run was asked to end.
+    #[error("the run was interrupted")]
+    Interrupted,
     /// The model itself failed, in its own words.
     #[error("{0}")]
     Model(String),
