@@ -81,20 +81,27 @@ impl<'a> Call<'a> {
         {
             return;
         }
-        self.requirements.push(Requirement { met, message: message() });
+        self.requirements.push(Requirement {
+            met,
+            message: message(),
+        });
     }
 
     /// Rejects the draws for which `x` is not positive.
     pub fn require_positive(&mut self, x: &Expr, what: &str) {
         let positive = self.less(&0.0.into(), x);
         let (name, known) = (self.name.to_string(), known_value(x));
-        self.require(positive, || format!("{name}: {what} is {known}, but must be positive"));
+        self.require(positive, || {
+            format!("{name}: {what} is {known}, but must be positive")
+        });
     }
 
     /// Random numbers, where they may be drawn.
     pub fn rng(&mut self) -> Result<&mut ChaCha8Rng, Failure> {
         let name = self.name;
-        self.rng.as_deref_mut().ok_or_else(|| Failure::Wrong(format!("{name}: no random numbers may be drawn here")))
+        self.rng
+            .as_deref_mut()
+            .ok_or_else(|| Failure::Wrong(format!("{name}: no random numbers may be drawn here")))
     }
 
     /// 1 where x < y, else 0.
@@ -125,8 +132,13 @@ pub fn align(graph: &mut Graph, x: &Expr, rank: usize) -> Expr {
 /// The shape of an elementwise result, or a sentence on why there is none.
 pub fn elementwise_shape(graph: &Graph, name: &str, x: &Expr, y: &Expr) -> Result<Shape, Failure> {
     let (xs, ys) = (graph.shape(x), graph.shape(y));
-    broadcast_shape(&xs, &ys)
-        .ok_or_else(|| Failure::Wrong(format!("{name}: sizes {:?} and {:?} do not match", &xs[1..], &ys[1..])))
+    broadcast_shape(&xs, &ys).ok_or_else(|| {
+        Failure::Wrong(format!(
+            "{name}: sizes {:?} and {:?} do not match",
+            &xs[1..],
+            &ys[1..]
+        ))
+    })
 }
 
 fn known_value(x: &Expr) -> String {

@@ -35,7 +35,11 @@ impl Signature {
                         let (returns, expected) = parse_overload(overload)?;
                         let fit = expected.len() == arguments.len()
                             && arguments.iter().zip(&expected).all(|(given, expected)| {
-                                if convert { given.converts_to(expected) } else { given == expected }
+                                if convert {
+                                    given.converts_to(expected)
+                                } else {
+                                    given == expected
+                                }
                             });
                         fit.then_some(returns)
                     })
@@ -47,11 +51,13 @@ impl Signature {
                 _ => None,
             },
             Signature::ElementwisePair => match arguments {
-                [x, y] if is_real_container(x) && is_real_container(y) => match (x.is_scalar(), y.is_scalar()) {
-                    (_, true) => Some(x.promoted()),
-                    (true, _) => Some(y.promoted()),
-                    _ => (x.promoted() == y.promoted()).then(|| x.promoted()),
-                },
+                [x, y] if is_real_container(x) && is_real_container(y) => {
+                    match (x.is_scalar(), y.is_scalar()) {
+                        (_, true) => Some(x.promoted()),
+                        (true, _) => Some(y.promoted()),
+                        _ => (x.promoted() == y.promoted()).then(|| x.promoted()),
+                    }
+                }
                 _ => None,
             },
             Signature::Density(scalars) => vectorised(arguments, scalars).then_some(Type::Real),
@@ -61,7 +67,13 @@ impl Signature {
                     Scalar::Real => Type::Real,
                 };
                 let any_container = arguments.iter().any(|x| !x.is_scalar());
-                vectorised(arguments, scalars).then(|| if any_container { returns.array() } else { returns })
+                vectorised(arguments, scalars).then(|| {
+                    if any_container {
+                        returns.array()
+                    } else {
+                        returns
+                    }
+                })
             }
             Signature::Rule(rule, _) => rule(arguments),
         }
@@ -83,14 +95,19 @@ impl Signature {
                 .collect(),
             Signature::Elementwise => vec![format!("T {name}(T)  with T any container of reals")],
             Signature::ElementwisePair => {
-                vec![format!("T {name}(T, T), T {name}(T, real), T {name}(real, T)  with T any container of reals")]
+                vec![format!(
+                    "T {name}(T, T), T {name}(T, real), T {name}(real, T)  with T any container of reals"
+                )]
             }
             Signature::Density(scalars) => {
                 let mut kinds = scalars.iter().map(kind);
                 let first = kinds.next().unwrap_or_default();
                 let rest: Vec<_> = kinds.collect();
                 let separator = if rest.is_empty() { "" } else { " | " };
-                vec![format!("real {name}({first}{separator}{})", rest.join(", "))]
+                vec![format!(
+                    "real {name}({first}{separator}{})",
+                    rest.join(", ")
+                )]
             }
             Signature::Random(returns, scalars) => {
                 let kinds: Vec<_> = scalars.iter().map(kind).collect();
@@ -178,8 +195,14 @@ mod tests {
     #[test]
     fn densities_take_any_mix_of_scalars_and_containers_of_one_axis() {
         let normal = Signature::Density(&[Scalar::Real; 3]);
-        assert_eq!(normal.returns(&[Type::Vector, Type::Real, Type::Int.array()]), Some(Type::Real));
-        assert_eq!(normal.returns(&[Type::Matrix, Type::Real, Type::Real]), None);
+        assert_eq!(
+            normal.returns(&[Type::Vector, Type::Real, Type::Int.array()]),
+            Some(Type::Real)
+        );
+        assert_eq!(
+            normal.returns(&[Type::Matrix, Type::Real, Type::Real]),
+            None
+        );
         let poisson = Signature::Density(&[Scalar::Int, Scalar::Real]);
         assert_eq!(poisson.returns(&[Type::Real, Type::Real]), None);
     }

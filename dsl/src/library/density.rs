@@ -1,0 +1,406 @@
+//! What every vectorised distribution shares: checks of its arguments, one formula over all rows, and the total.
+
+use firebrand_graph::{Array, Expr, Graph, Op, Shape, Unary};
+use rand_chacha::ChaCha8Rng;
+
+use super::call::{Call, Failure, Requirement};
+use super::formula::{Num, Sheet};
+use crate::value::{Ints, Value};
+
+/// An argument of a distribution: its name in messages, and where it must lie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Argument {
+    pub(crate) what: &'static str,
+    pub(crate) domain: Domain,
+}
+
+/// Where an argument must lie, or the draw is rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Domain {
+    NotNan,
+    Finite,
+    Positive,
+    PositiveFinite,
+    Nonnegative,
+    /// 0 to 1, both included
+    Probability,
+    /// 0 to 1, both excluded
+    OpenUnit,
+    /// 0 or 1
+    Binary,
+}
+
+const fn argument(what: &'static str, domain: Domain) -> Argument {
+    Argument { what, domain }
+}
+
+pub(crate) const fn not_nan(what: &'static str) -> Argument {
+    argument(what, Domain::NotNan)
+}
+
+pub(crate) const fn finite(what: &'static str) -> Argument {
+    argument(what, Domain::Finite)
+}
+
+pub(crate) const fn positive(what: &'static str) -> Argument {
+    argument(what, Domain::Positive)
+}
+
+pub(crate) const fn positive_finite(what: &'static str) -> Argument {
+    argument(what, Domain::PositiveFinite)
+}
+
+pub(crate) const fn nonnegative(what: &'static str) -> Argument {
+    argument(what, Domain::Nonnegative)
+}
+
+pub(crate) const fn probability(what: &'static str) -> Argument {
+    argument(what, Domain::Probability)
+}
+
+pub(crate) const fn open_unit(what: &'static str) -> Argument {
+    argument(what, Domain::OpenUnit)
+}
+
+pub(crate) const fn binary(what: &'static str) -> Argument {
+    argument(what, Domain::Binary)
+}
+
+impl Domain {
+    fn holds(self, x: f64) -> bool {
+        match self {
+            Domain::NotNan => !x.is_nan(),
+            Domain::Finite => x.is_finite(),
+            Domain::Positive => x > 0.0,
+            Domain::PositiveFinite => x > 0.0 && x.is_finite(),
+            Domain::Nonnegative => x >= 0.0,
+            Domain::Probability => (0.0..=1.0).contains(&x),
+            Domain::OpenUnit => x > 0.0 && x < 1.0,
+            Domain::Binary => x == 0.0 || x == 1.0,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Domain::NotNan => "not nan",
+            Domain::Finite => "finite",
+            Domain::Positive => "positive",
+            Domain::PositiveFinite => "positive finite",
+            Domain::Nonnegative => "nonnegative",
+            Domain::Probability => "in the interval [0, 1]",
+            Domain::OpenUnit => "in the interval (0, 1)",
+            Domain::Binary => "0 or 1",
+        }
+    }
+
+    /// The bounds to test where the value is not known yet: lower, upper, and whether they are included. What is not
+    /// finite needs no test: the density is not finite then, and the draw is rejected for that.
+    fn bounds(self) -> (Option<f64>, Option<f64>, bool) {
+        match self {
+            Domain::NotNan | Domain::Finite => (None, None, true),
+            Domain::Positive | Domain::PositiveFinite => (Some(0.0), None, false),
+            Domain::Nonnegative => (Some(0.0), None, true),
+            Domain::Probability | Domain::Binary => (Some(0.0), Some(1.0), true),
+            Domain::OpenUnit => (Some(0.0), Some(1.0), false),
+        }
+    }
+}
+
+impl Call<'_> {
+    /// Rejects the draws for which `x` lies elsewhere than the argument must.
+    pub(crate) fn check(&mut self, x: &Expr, argument: Argument) {
+        let Argument { what, domain } = argument;
+        let (name, words) = (self.name, domain.words());
+        if let Expr::Data(known) = x {
+            if let Some(i) = known.data().iter().position(|x| !domain.holds(*x)) {
+                let position = if known.shape().len() > 1 {
+                    format!("[{}]", i % known.shape()[1] + 1)
+                } else {
+                    String::new()
+                };
+                let value = known.data()[i];
+                self.require(0.0.into(), || {
+                    format!("{name}: {what}{position} is {value}, but must be {words}")
+                });
+            }
+            return;
+        }
+        let (lower, upper, included) = domain.bounds();
+        let (least, most) = range(self.graph, x);
+        let tests = [
+            lower
+                .filter(|lower| least < *lower)
+                .map(|lower| (Expr::scalar(lower), x.clone())),
+            upper
+                .filter(|upper| most > *upper)
+                .map(|upper| (x.clone(), Expr::scalar(upper))),
+        ];
+        for (smaller, larger) in tests.into_iter().flatten() {
+            let kind = if included {
+                firebrand_graph::Binary::LessEqual
+            } else {
+                firebrand_graph::Binary::Less
+            };
+            let met = self.graph.binary(kind, &smaller, &larger);
+            self.require(met, || format!("{name}: {what} must be {words}"));
+        }
+    }
+}
+
+/// Bounds that a value keeps whatever the parameters are, as far as the operation that made it tells. A value that
+/// underflows to a bound is taken to be within: its density is not finite then.
+pub(crate) fn range(graph: &Graph, x: &Expr) -> (f64, f64) {
+    let Some(node) = x.as_node() else {
+        return (f64::NEG_INFINITY, f64::INFINITY);
+    };
+    match &graph.node(node).op {
+        Op::Unary(Unary::Sigmoid, _) => (0.0, 1.0),
+        Op::Unary(Unary::Exp | Unary::Sqrt | Unary::Square | Unary::Abs | Unary::Log1pExp, _) => {
+            (0.0, f64::INFINITY)
+        }
+        Op::Reshape(x)
+        | Op::Broadcast(x)
+        | Op::Gather(x, _)
+        | Op::Slice { x, .. }
+        | Op::Permute(x, _) => range(graph, &Expr::Node(*x)),
+        _ => (f64::NEG_INFINITY, f64::INFINITY),
+    }
+}
+
+/// The sum over all rows of the terms that `formula` writes, one value for each lane.
+///
+/// Scalars and containers of one axis come to the formula as `[lanes|1, rows|1]` (or `[lanes|1]` where a scalar
+/// serves all lanes, or nothing is a container). A term that is the same for all rows is not repeated: it is
+/// multiplied by their number.
+pub(crate) fn density<const N: usize>(
+    call: &mut Call,
+    arguments: [Argument; N],
+    formula: impl for<'s> FnOnce([Num<'s>; N]) -> Vec<Num<'s>>,
+) -> Result<Value, Failure> {
+    let rows = rows(call, &arguments)?;
+    if rows == Some(0) {
+        return Ok(Value::real(0.0));
+    }
+    let aligned = align_arguments(call, &arguments, rows);
+    total_of(call, rows.unwrap_or(1), |sheet| {
+        formula(aligned.map(|x| sheet.num(x)))
+    })
+}
+
+/// The sum over `rows` rows of the terms that `write` writes, each `[lanes|1, rows|1]` or `[lanes|1]`.
+pub(crate) fn total_of(
+    call: &mut Call,
+    rows: usize,
+    write: impl for<'s> FnOnce(&'s Sheet) -> Vec<Num<'s>>,
+) -> Result<Value, Failure> {
+    let (terms, requirements) = Sheet::over(call.graph, |sheet| {
+        let terms: Vec<Expr> = write(sheet)
+            .into_iter()
+            .map(|term| term.expr().clone())
+            .collect();
+        (terms, sheet.take_requirements())
+    });
+    for Requirement { met, message } in requirements {
+        let name = call.name;
+        call.require(met, || format!("{name}: {message}"));
+    }
+    Ok(Value::Real(sum_terms(call.graph, &terms, rows)))
+}
+
+/// Sums terms over their rows, each on its own shape, to one value for each lane.
+pub(crate) fn sum_terms(graph: &mut Graph, terms: &[Expr], rows: usize) -> Expr {
+    let mut sums: Vec<Expr> = terms
+        .iter()
+        .map(|term| sum_rows(graph, term, rows))
+        .collect();
+    // Small ones first, so that what is known or the same in all lanes is added up before it meets the lanes.
+    sums.sort_by_key(|sum| {
+        (
+            sum.as_data().is_none(),
+            graph.shape(sum).iter().product::<usize>(),
+        )
+    });
+    let total = sums
+        .into_iter()
+        .reduce(|total, sum| graph.add(&total, &sum))
+        .unwrap_or_else(|| 0.0.into());
+    if graph.shape(&total).is_empty() {
+        graph.reshape(&total, &[1])
+    } else {
+        total
+    }
+}
+
+fn sum_rows(graph: &mut Graph, term: &Expr, rows: usize) -> Expr {
+    let shape = graph.shape(term);
+    match shape.as_slice() {
+        [_, n] if *n > 1 => graph.sum(term, 1),
+        [lanes, _] => {
+            let flat = graph.reshape(term, &[*lanes]);
+            graph.scale(&flat, rows as f64)
+        }
+        _ => graph.scale(term, rows as f64),
+    }
+}
+
+/// The common length of the arguments that are containers, if any is.
+fn rows(call: &Call, arguments: &[Argument]) -> Result<Option<usize>, Failure> {
+    let mut first: Option<(usize, &str)> = None;
+    for (i, argument) in arguments
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| call.types[*i].rank() > 0)
+    {
+        let n = call.dims(i)[0];
+        match first {
+            None => first = Some((n, argument.what)),
+            Some((m, _)) if m == n => {}
+            Some((m, what)) => {
+                let (name, what, other) =
+                    (call.name, what.to_lowercase(), argument.what.to_lowercase());
+                return Err(Failure::Wrong(format!(
+                    "{name}: sizes {m} and {n} do not match ({what} and {other})"
+                )));
+            }
+        }
+    }
+    Ok(first.map(|(n, _)| n))
+}
+
+fn align_arguments<const N: usize>(
+    call: &mut Call,
+    arguments: &[Argument; N],
+    rows: Option<usize>,
+) -> [Expr; N] {
+    std::array::from_fn(|i| {
+        let x = call.real(i);
+        call.check(&x, arguments[i]);
+        let shape = call.graph.shape(&x);
+        // A scalar that is the same in all lanes broadcasts as it is, and so is shared between calls.
+        match shape.as_slice() {
+            [lanes] if rows.is_some() && *lanes > 1 => call.graph.reshape(&x, &[*lanes, 1]),
+            _ => x,
+        }
+    })
+}
+
+/// Random numbers: one for each row in each lane.
+pub(crate) fn draw<const N: usize>(
+    call: &mut Call,
+    arguments: [Argument; N],
+    one: impl Fn(&mut ChaCha8Rng, [f64; N]) -> f64,
+) -> Result<Value, Failure> {
+    let (shape, data) = draw_rows(call, arguments, one)?;
+    Ok(Value::Real(Array::new(shape, data).into()))
+}
+
+/// Random integers: one for each row in each lane.
+pub(crate) fn draw_int<const N: usize>(
+    call: &mut Call,
+    arguments: [Argument; N],
+    one: impl Fn(&mut ChaCha8Rng, [f64; N]) -> f64,
+) -> Result<Value, Failure> {
+    let (shape, data) = draw_rows(call, arguments, one)?;
+    Ok(Value::Int(Ints::new(
+        shape,
+        data.into_iter().map(|x| x as i64).collect(),
+    )))
+}
+
+fn draw_rows<const N: usize>(
+    call: &mut Call,
+    arguments: [Argument; N],
+    one: impl Fn(&mut ChaCha8Rng, [f64; N]) -> f64,
+) -> Result<(Shape, Vec<f64>), Failure> {
+    let Known {
+        shape,
+        values,
+        valid,
+    } = known_arguments(call, arguments, call.lanes)?;
+    let count = shape.iter().product();
+    if !valid {
+        return Ok((shape, vec![f64::NAN; count]));
+    }
+    let rng = call.rng()?;
+    let data = (0..count).map(|row| one(rng, at(&values, row))).collect();
+    Ok((shape, data))
+}
+
+/// The sum over rows of a function of known arguments, for each lane.
+pub(crate) fn known_rows<const N: usize>(
+    call: &mut Call,
+    arguments: [Argument; N],
+    one: impl Fn([f64; N]) -> f64,
+) -> Result<Value, Failure> {
+    let lanes = (0..N)
+        .map(|i| call.arguments[i].shape(call.graph)[0])
+        .max()
+        .unwrap_or(1);
+    let Known {
+        shape,
+        values,
+        valid,
+    } = known_arguments(call, arguments, lanes)?;
+    let rows = shape.get(1).copied().unwrap_or(1);
+    let total = |lane: usize| {
+        (0..rows)
+            .map(|row| one(at(&values, lane * rows + row)))
+            .sum()
+    };
+    let data = (0..lanes)
+        .map(|lane| if valid { total(lane) } else { f64::NAN })
+        .collect();
+    Ok(Value::Real(Array::new([lanes], data).into()))
+}
+
+/// Known arguments, each repeated to `[lanes, rows]`.
+struct Known<const N: usize> {
+    /// Lanes, and rows where an argument is a container.
+    shape: Shape,
+    values: [Array; N],
+    /// Whether all lie where they must.
+    valid: bool,
+}
+
+fn known_arguments<const N: usize>(
+    call: &mut Call,
+    arguments: [Argument; N],
+    lanes: usize,
+) -> Result<Known<N>, Failure> {
+    let rows = rows(call, &arguments)?;
+    let mut values = Vec::with_capacity(N);
+    let mut valid = true;
+    for (i, argument) in arguments.into_iter().enumerate() {
+        let x = call.real(i);
+        let known = known(call, &x)?;
+        valid &= known.data().iter().all(|x| argument.domain.holds(*x));
+        call.check(&x, argument);
+        let own = [known.shape()[0], known.shape().get(1).copied().unwrap_or(1)];
+        values.push(
+            known
+                .reshaped(own)
+                .broadcast_to(&[lanes, rows.unwrap_or(1)]),
+        );
+    }
+    let mut values = values.into_iter();
+    let shape = [lanes].into_iter().chain(rows).collect();
+    Ok(Known {
+        shape,
+        values: std::array::from_fn(|_| values.next().unwrap_or_else(|| Array::scalar(f64::NAN))),
+        valid,
+    })
+}
+
+fn at<const N: usize>(values: &[Array; N], row: usize) -> [f64; N] {
+    std::array::from_fn(|i| values[i].data()[row])
+}
+
+/// The data of an argument that must be known while the program is staged.
+pub(crate) fn known(call: &Call, x: &Expr) -> Result<Array, Failure> {
+    x.as_data().cloned().ok_or_else(|| {
+        Failure::Unsupported(format!(
+            "{} of a value that depends on parameters",
+            call.name
+        ))
+    })
+}

@@ -1,0 +1,13 @@
+//! Distributions: densities, mass functions, cumulative functions and random numbers.
+
+pub(super) mod binary;
+pub(super) mod bounded;
+pub(super) mod categorical;
+pub(super) mod counts;
+pub(super) mod cumulative;
+pub(super) mod glm;
+pub(super) mod incomplete;
+pub(super) mod location_scale;
+pub(super) mod positive;
+pub(super) mod simplex;
+mod terms;

@@ -1,0 +1,88 @@
+//! Pieces that several densities are made of.
+
+use firebrand_graph::Array;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Open01};
+
+use crate::library::call::{Call, Failure};
+use crate::library::formula::Num;
+use crate::library::special::HALF_LOG_TWO_PI;
+use crate::value::Ints;
+
+/// ((y - mu) / sigma)^2, with sigma outside of what is computed for each row where it has fewer values.
+pub(super) fn squared_distance<'s>(y: &Num<'s>, mu: &Num<'s>, sigma: &Num<'s>) -> Num<'s> {
+    let difference = y - mu;
+    let scale = sigma.recip();
+    if sigma.len() < difference.len() {
+        difference.square() * scale.square()
+    } else {
+        (difference * scale).square()
+    }
+}
+
+/// A uniform number between 0 and 1, both excluded.
+pub(super) fn unit(rng: &mut ChaCha8Rng) -> f64 {
+    Open01.sample(rng)
+}
+
+/// Terms of the log mass of outcomes y (0 or 1) with log odds eta.
+pub(super) fn bernoulli_logit_terms<'s>(y: &Num<'s>, eta: &Num<'s>) -> Vec<Num<'s>> {
+    if eta.len() < y.len() {
+        return vec![y * eta, -eta.log1p_exp()];
+    }
+    vec![-((1.0 - 2.0 * y) * eta).log1p_exp()]
+}
+
+/// Terms of the log mass of counts n with log rate eta.
+pub(super) fn poisson_log_terms<'s>(n: &Num<'s>, eta: &Num<'s>) -> Vec<Num<'s>> {
+    // A log rate of -inf allows a count of zero; one that depends on parameters is finite.
+    let product = if eta.known().is_some() {
+        n.zero_times(eta)
+    } else {
+        n * eta
+    };
+    vec![product, -eta.exp(), -(n + 1.0).lgamma()]
+}
+
+/// Terms of the log mass of counts n that are negative binomial of shape phi, log_odds being log(mean / phi).
+pub(super) fn neg_binomial_2_log_terms<'s>(
+    n: &Num<'s>,
+    log_odds: &Num<'s>,
+    phi: &Num<'s>,
+) -> Vec<Num<'s>> {
+    vec![
+        n * log_odds,
+        -(log_odds.log1p_exp() * (n + phi)),
+        (n + phi).lgamma(),
+        -phi.lgamma(),
+        -(n + 1.0).lgamma(),
+    ]
+}
+
+/// Terms of the log density of a normal distribution.
+pub(super) fn normal_terms<'s>(y: &Num<'s>, mu: &Num<'s>, sigma: &Num<'s>) -> Vec<Num<'s>> {
+    vec![
+        squared_distance(y, mu, sigma) * -0.5,
+        -sigma.log(),
+        y.constant(-HALF_LOG_TWO_PI),
+    ]
+}
+
+/// The sum of each lane's ints.
+pub(super) fn known_row_sums(x: &Ints) -> Array {
+    let own: usize = x.dims().iter().product();
+    let sum = |lane: usize| x.data[lane * own..(lane + 1) * own].iter().sum::<i64>() as f64;
+    Array::new([x.lanes()], (0..x.lanes()).map(sum).collect())
+}
+
+/// Fails unless the first two arguments are as long.
+pub(super) fn same_length(call: &Call, left: &str, right: &str) -> Result<(), Failure> {
+    let (m, n) = (call.dims(0)[0], call.dims(1)[0]);
+    if m == n {
+        return Ok(());
+    }
+    Err(Failure::Wrong(format!(
+        "{}: sizes {m} and {n} do not match ({left} and {right})",
+        call.name
+    )))
+}

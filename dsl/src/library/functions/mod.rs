@@ -1,0 +1,17 @@
+//! Functions of the language that are not distributions.
+
+mod arrange;
+pub(super) mod construct;
+pub(super) mod elementwise;
+pub(super) mod integers;
+pub(super) mod matrices;
+pub(super) mod mixtures;
+pub(super) mod order;
+pub(super) mod pairs;
+pub(super) mod parts;
+pub(super) mod reductions;
+pub(super) mod reshape;
+
+pub(super) use arrange::take;
+pub(super) use mixtures::log_softmax;
+pub use reductions::dot;
