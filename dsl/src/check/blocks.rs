@@ -17,8 +17,7 @@ impl Checker {
         let data = declarations(self, Block::Data, &program.data);
         let transformed_data = self.block(Block::TransformedData, &program.transformed_data);
         let parameters = declarations(self, Block::Parameters, &program.parameters);
-        let transformed_parameters =
-            self.block(Block::TransformedParameters, &program.transformed_parameters);
+        let transformed_parameters = self.block(Block::TransformedParameters, &program.transformed_parameters);
         let model = self.block(Block::Model, &program.model);
         let generated_quantities = self.block(Block::GeneratedQuantities, &program.generated_quantities);
         hir::Program {

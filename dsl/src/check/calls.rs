@@ -233,9 +233,7 @@ impl Checker {
             .chain(library::names())
             .filter_map(|name| name.strip_suffix("_lpdf").or_else(|| name.strip_suffix("_lpmf")))
             .collect();
-        Diagnostic::error(span, format!("there is no distribution `{name}`"))
-            .label("not known")
-            .suggest(name, names)
+        Diagnostic::error(span, format!("there is no distribution `{name}`")).label("not known").suggest(name, names)
     }
 
     /// Whether the distribution has the cumulative functions that truncation normalises with.

@@ -9,8 +9,21 @@ use crate::types::Type;
 
 /// Names that Stan keeps for itself.
 const RESERVED: [&str; 15] = [
-    "generated", "quantities", "transformed", "repeat", "until", "then", "true", "false", "typedef",
-    "struct", "var", "export", "extern", "static", "auto",
+    "generated",
+    "quantities",
+    "transformed",
+    "repeat",
+    "until",
+    "then",
+    "true",
+    "false",
+    "typedef",
+    "struct",
+    "var",
+    "export",
+    "extern",
+    "static",
+    "auto",
 ];
 
 impl Checker {
@@ -150,8 +163,8 @@ impl Checker {
             return;
         }
         let message = format!("a value of type `{}` cannot be assigned to `{name}`", value.type_);
-        let mut diagnostic = Diagnostic::error(value.span, message)
-            .label(format!("found `{}`, expected `{expected}`", value.type_));
+        let mut diagnostic =
+            Diagnostic::error(value.span, message).label(format!("found `{}`, expected `{expected}`", value.type_));
         if let Some(span) = declared {
             diagnostic = diagnostic.related(span, format!("declared as `{expected}`"));
         }

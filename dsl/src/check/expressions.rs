@@ -16,9 +16,7 @@ impl Checker {
             ast::ExprKind::Real(value) => of(ExpressionKind::Real(*value), Type::Real),
             ast::ExprKind::Imaginary(_) => self.unsupported(span, "complex numbers"),
             ast::ExprKind::Variable(name) => self.variable(name),
-            ast::ExprKind::Call { name, args, conditional } => {
-                self.call_expression(name, args, *conditional, span)
-            }
+            ast::ExprKind::Call { name, args, conditional } => self.call_expression(name, args, *conditional, span),
             ast::ExprKind::Target => self.target(span),
             ast::ExprKind::Unary { op, operand } => {
                 let operand = self.expression(operand);
@@ -38,18 +36,14 @@ impl Checker {
                 let right = self.expression(right);
                 self.binary(*op, *op_span, left, right)
             }
-            ast::ExprKind::Ternary { condition, then, otherwise } => {
-                self.ternary(condition, then, otherwise, span)
-            }
+            ast::ExprKind::Ternary { condition, then, otherwise } => self.ternary(condition, then, otherwise, span),
             ast::ExprKind::Index { base, indices } => {
                 let base = self.expression(base);
                 self.index_expression(base, indices, span)
             }
             ast::ExprKind::Array(elements) => self.array(elements, span),
             ast::ExprKind::RowVector(elements) => self.row_vector(elements, span),
-            ast::ExprKind::Project { .. } | ast::ExprKind::Tuple(_) => {
-                self.unsupported(span, "tuples")
-            }
+            ast::ExprKind::Project { .. } | ast::ExprKind::Tuple(_) => self.unsupported(span, "tuples"),
             ast::ExprKind::Error => unknown(span),
         }
     }
@@ -100,9 +94,10 @@ impl Checker {
             None => matches!(block, Block::Model | Block::TransformedParameters),
         };
         if !allowed {
-            let diagnostic = Diagnostic::error(span, "`target()` has no value here")
-                .label("not allowed here")
-                .note("it can be used in the model block, in transformed parameters, and in functions whose name ends in `_lp`");
+            let diagnostic = Diagnostic::error(span, "`target()` has no value here").label("not allowed here").note(
+                "it can be used in the model block, in transformed parameters, \
+                     and in functions whose name ends in `_lp`",
+            );
             return self.wrong(diagnostic, span);
         }
         hir::Expression { kind: ExpressionKind::Target, type_: Type::Real, span }
@@ -120,11 +115,7 @@ impl Checker {
         let otherwise = self.expression(otherwise);
         match common_type(&then.type_, &otherwise.type_) {
             Some(type_) => {
-                let kind = ExpressionKind::Conditional(
-                    Box::new(condition),
-                    Box::new(then),
-                    Box::new(otherwise),
-                );
+                let kind = ExpressionKind::Conditional(Box::new(condition), Box::new(then), Box::new(otherwise));
                 hir::Expression { kind, type_, span }
             }
             None => {
@@ -221,9 +212,5 @@ impl Checker {
 
 /// The type that values of both types convert to.
 fn common_type(a: &Type, b: &Type) -> Option<Type> {
-    if *a == Type::Unknown || a.converts_to(b) {
-        Some(b.clone())
-    } else {
-        b.converts_to(a).then(|| a.clone())
-    }
+    if *a == Type::Unknown || a.converts_to(b) { Some(b.clone()) } else { b.converts_to(a).then(|| a.clone()) }
 }

@@ -33,9 +33,7 @@ fn sequence(statements: &[Statement]) -> Flow {
 
 fn flow(statement: &Statement) -> Flow {
     match &statement.kind {
-        StatementKind::Return(_) | StatementKind::Reject(_) | StatementKind::FatalError(_) => {
-            Flow::Returns
-        }
+        StatementKind::Return(_) | StatementKind::Reject(_) | StatementKind::FatalError(_) => Flow::Returns,
         StatementKind::Break => Flow::LeavesLoop,
         StatementKind::Block(body) => sequence(body),
         StatementKind::If { then, otherwise, .. } => match (sequence(then), sequence(otherwise)) {
@@ -46,17 +44,13 @@ fn flow(statement: &Statement) -> Flow {
         StatementKind::While { condition, body } => match sequence(body) {
             Flow::Returns => Flow::Returns,
             // A loop that ends by returning only.
-            Flow::Continues if matches!(condition.kind, ExpressionKind::Int(n) if n != 0) => {
-                Flow::Returns
-            }
+            Flow::Continues if matches!(condition.kind, ExpressionKind::Int(n) if n != 0) => Flow::Returns,
             _ => Flow::Continues,
         },
-        StatementKind::For { body, .. } | StatementKind::ForEach { body, .. } => {
-            match sequence(body) {
-                Flow::Returns => Flow::Returns,
-                _ => Flow::Continues,
-            }
-        }
+        StatementKind::For { body, .. } | StatementKind::ForEach { body, .. } => match sequence(body) {
+            Flow::Returns => Flow::Returns,
+            _ => Flow::Continues,
+        },
         _ => Flow::Continues,
     }
 }

@@ -47,8 +47,7 @@ impl UserSignature {
 
 impl Checker {
     pub(super) fn user_functions(&mut self, block: &ast::FunctionsBlock) -> Vec<hir::UserFunction> {
-        let numbers: Vec<Option<usize>> =
-            block.functions.iter().map(|function| self.signature(function)).collect();
+        let numbers: Vec<Option<usize>> = block.functions.iter().map(|function| self.signature(function)).collect();
         let undefined: Vec<Diagnostic> = self
             .functions
             .iter()
@@ -111,9 +110,8 @@ impl Checker {
                 true => format!("`{}` is defined twice with the same arguments", signature.name),
                 false => format!("`{}` was declared differently before", signature.name),
             };
-            let diagnostic = Diagnostic::error(name.span, message)
-                .label(signature.usage())
-                .related(earlier.span, earlier.usage());
+            let diagnostic =
+                Diagnostic::error(name.span, message).label(signature.usage()).related(earlier.span, earlier.usage());
             // One message is enough.
             earlier.defined = true;
             self.report(diagnostic);
@@ -176,8 +174,7 @@ impl Checker {
         if !matches!(signature.returns, Type::Void) && !always_returns(&checked) {
             let message = format!("`{}` can end without returning a value", signature.name);
             self.report(
-                Diagnostic::error(function.name.span, message)
-                    .label(format!("must return `{}`", signature.returns)),
+                Diagnostic::error(function.name.span, message).label(format!("must return `{}`", signature.returns)),
             );
         }
         hir::UserFunction {

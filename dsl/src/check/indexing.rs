@@ -49,9 +49,7 @@ impl Checker {
         let indices = self.indices(indices);
         match self.select(&base.type_, &indices, span) {
             Type::Unknown => unknown(span),
-            type_ => {
-                hir::Expression { kind: ExpressionKind::Index(Box::new(base), indices), type_, span }
-            }
+            type_ => hir::Expression { kind: ExpressionKind::Index(Box::new(base), indices), type_, span },
         }
     }
 
@@ -74,9 +72,8 @@ impl Checker {
                 }
             }
             ast::Index::Slice { first, last, .. } => {
-                let mut end = |end: &Option<ast::Expr>| {
-                    end.as_ref().map(|end| self.int_expression(end, "the end of a range"))
-                };
+                let mut end =
+                    |end: &Option<ast::Expr>| end.as_ref().map(|end| self.int_expression(end, "the end of a range"));
                 Index::Range(end(first), end(last))
             }
         }
@@ -139,24 +136,18 @@ impl Checker {
             Role::Local => return Some(binding.slot),
             Role::Global(block) if block == self.context.block => return Some(binding.slot),
             Role::Global(Block::Data) => (format!("`{text}` is data and cannot be assigned to"), None),
-            Role::Global(Block::Parameters) => {
-                (format!("`{text}` is a parameter and cannot be assigned to"), None)
-            }
+            Role::Global(Block::Parameters) => (format!("`{text}` is a parameter and cannot be assigned to"), None),
             Role::Global(block) => {
                 let block = block.name();
                 (format!("`{text}` can be assigned to in the `{block}` block only"), None)
             }
-            Role::LoopVariable => {
-                (format!("the loop variable `{text}` cannot be assigned to"), None)
+            Role::LoopVariable => (format!("the loop variable `{text}` cannot be assigned to"), None),
+            Role::Argument => {
+                (format!("the argument `{text}` cannot be assigned to"), Some("copy it to a local variable first"))
             }
-            Role::Argument => (
-                format!("the argument `{text}` cannot be assigned to"),
-                Some("copy it to a local variable first"),
-            ),
         };
-        let mut diagnostic = Diagnostic::error(name.span, problem)
-            .label("assigned to here")
-            .related(binding.span, "declared here");
+        let mut diagnostic =
+            Diagnostic::error(name.span, problem).label("assigned to here").related(binding.span, "declared here");
         if let Some(help) = help {
             diagnostic = diagnostic.help(help);
         }

@@ -25,9 +25,7 @@ pub(super) fn binary_type(op: BinaryOp, left: &Type, right: &Type) -> Option<Typ
         _ => None,
     };
     match op {
-        BinaryOp::Add | BinaryOp::Subtract | BinaryOp::ElementMultiply | BinaryOp::ElementDivide => {
-            elementwise()
-        }
+        BinaryOp::Add | BinaryOp::Subtract | BinaryOp::ElementMultiply | BinaryOp::ElementDivide => elementwise(),
         BinaryOp::Multiply => match (left, right) {
             (Vector, RowVector) => Some(Matrix),
             (RowVector, Vector) => Some(Real),
@@ -109,9 +107,7 @@ pub(super) fn binary_op(op: ast::BinaryOp) -> Option<BinaryOp> {
 impl Checker {
     pub(super) fn unary(&mut self, op: UnaryOp, symbol: &str, operand: hir::Expression, span: Span) -> hir::Expression {
         match unary_type(op, &operand.type_) {
-            Some(type_) => {
-                hir::Expression { kind: ExpressionKind::Unary(op, Box::new(operand)), type_, span }
-            }
+            Some(type_) => hir::Expression { kind: ExpressionKind::Unary(op, Box::new(operand)), type_, span },
             None => {
                 let takes = match op {
                     UnaryOp::Not => "an int",
@@ -119,8 +115,8 @@ impl Checker {
                     UnaryOp::Transpose => "a vector, row_vector or matrix",
                 };
                 let message = format!("`{symbol}` cannot be applied to this");
-                let diagnostic = Diagnostic::error(span, message)
-                    .label(format!("found `{}`, expected {takes}", operand.type_));
+                let diagnostic =
+                    Diagnostic::error(span, message).label(format!("found `{}`, expected {takes}", operand.type_));
                 self.wrong(diagnostic, span)
             }
         }
@@ -160,8 +156,8 @@ impl Checker {
         for side in [&left, &right] {
             if !matches!(side.type_, Type::Int | Type::Unknown) {
                 let message = format!("`{}` combines conditions, which are ints", op.symbol());
-                let diagnostic = Diagnostic::error(side.span, message)
-                    .label(format!("found `{}`, expected `int`", side.type_));
+                let diagnostic =
+                    Diagnostic::error(side.span, message).label(format!("found `{}`, expected `int`", side.type_));
                 self.report(diagnostic);
             }
         }
@@ -207,9 +203,7 @@ fn mismatch(
         BinaryOp::Multiply if elementwise => {
             diagnostic.help("write `.*` to multiply element by element, or transpose one side with `'`")
         }
-        BinaryOp::Divide if elementwise => {
-            diagnostic.help("write `./` to divide element by element")
-        }
+        BinaryOp::Divide if elementwise => diagnostic.help("write `./` to divide element by element"),
         BinaryOp::IntDivide => diagnostic.help("write `/` to divide reals"),
         _ => diagnostic,
     }

@@ -53,9 +53,8 @@ impl Checker {
     /// first; among them the one that converts the fewest arguments.
     pub(super) fn resolve(&self, name: &str, args: &[Type]) -> Resolution {
         let own = || self.functions.iter().enumerate().filter(|(_, function)| function.name == name);
-        let mut fitting: Vec<(usize, usize)> = own()
-            .filter_map(|(number, function)| Some((conversions(args, &function.types())?, number)))
-            .collect();
+        let mut fitting: Vec<(usize, usize)> =
+            own().filter_map(|(number, function)| Some((conversions(args, &function.types())?, number))).collect();
         fitting.sort_unstable();
         match fitting[..] {
             [(fewest, _), (next, _), ..] if fewest == next => {

@@ -49,14 +49,7 @@ impl Scope {
     }
 
     /// Adds a variable; `depends` says whether its value may depend on parameters.
-    pub fn declare(
-        &mut self,
-        name: &str,
-        type_: Type,
-        role: Role,
-        depends: bool,
-        span: Span,
-    ) -> Slot {
+    pub fn declare(&mut self, name: &str, type_: Type, role: Role, depends: bool, span: Span) -> Slot {
         let slot = self.variables.len();
         self.variables.push(hir::Variable { name: name.to_string(), type_ });
         self.depends.push(depends);

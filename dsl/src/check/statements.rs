@@ -119,9 +119,7 @@ impl Checker {
             self.report(
                 Diagnostic::error(span, format!("{what} has no place here"))
                     .label("adds to the log density")
-                    .note(
-                        "the log density is added to in the model block, and in functions whose name ends in `_lp`",
-                    ),
+                    .note("the log density is added to in the model block, and in functions whose name ends in `_lp`"),
             );
         }
     }
