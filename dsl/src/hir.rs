@@ -3,7 +3,7 @@
 //! Invariant: what the staging step does not support never gets here; the checker refuses it by name.
 
 use crate::library;
-use crate::syntax::ast::Span;
+use crate::syntax::Span;
 use crate::types::Type;
 
 /// A checked program. Its blocks share one frame of variables.

@@ -4,7 +4,7 @@
 //! where the value is the same in all of them. The axes of the value itself follow: those of arrays, then those of
 //! vectors and matrices (rows, columns).
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use firebrand_graph::{Array, Expr, Graph, Shape};
 
@@ -14,13 +14,13 @@ pub struct Ints {
     /// Lanes, then the value's own axes.
     pub shape: Shape,
     /// Row-major.
-    pub data: Rc<Vec<i64>>,
+    pub data: Arc<Vec<i64>>,
 }
 
 impl Ints {
     /// One integer, the same in every lane.
     pub fn scalar(value: i64) -> Self {
-        Ints { shape: Shape::from_slice(&[1]), data: Rc::new(vec![value]) }
+        Ints { shape: Shape::from_slice(&[1]), data: Arc::new(vec![value]) }
     }
 
     /// # Panics
@@ -28,7 +28,7 @@ impl Ints {
     pub fn new(shape: impl AsRef<[usize]>, data: Vec<i64>) -> Self {
         let shape = Shape::from_slice(shape.as_ref());
         assert_eq!(shape.iter().product::<usize>(), data.len(), "ints of shape {shape:?}");
-        Ints { shape, data: Rc::new(data) }
+        Ints { shape, data: Arc::new(data) }
     }
 
     /// The value's own axes.

@@ -6,7 +6,7 @@ use super::interpreter::{Interpreter, Scope, Staged};
 use super::storage::Variable;
 use crate::hir::{Constraint, Declaration, Element, Expression, SizedType};
 use crate::library::{Requirement, align};
-use crate::syntax::ast::Span;
+use crate::syntax::Span;
 use crate::value::Value;
 
 impl Interpreter<'_> {

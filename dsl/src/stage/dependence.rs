@@ -4,7 +4,7 @@
 //! outside is recorded with its iteration. The run stands if no iteration read what an earlier one wrote; otherwise
 //! it is undone, and tried again with a private copy of a scratch variable, or one iteration after the other.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use firebrand_graph::Index;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -26,10 +26,10 @@ pub enum Remedy {
 #[derive(Clone, Debug)]
 pub struct Region {
     /// Its iterations.
-    pub lanes: Rc<Lanes>,
+    pub lanes: Arc<Lanes>,
     /// The frame of variables that the loop stands in.
     pub frame: usize,
-    assigned: Rc<FxHashSet<Slot>>,
+    assigned: Arc<FxHashSet<Slot>>,
     shared: FxHashMap<Slot, Trace>,
     private: FxHashMap<Slot, Private>,
 }
@@ -61,16 +61,16 @@ pub struct Access<'a> {
     pub offsets: &'a [u32],
     pub lanes: &'a [u32],
     /// The lanes that `lanes` counts in.
-    pub within: &'a Rc<Lanes>,
+    pub within: &'a Arc<Lanes>,
 }
 
 impl Region {
     /// A loop over `lanes` in a frame; its body assigns the variables `assigned`.
-    pub fn new(lanes: &Rc<Lanes>, frame: usize, assigned: &Rc<FxHashSet<Slot>>) -> Self {
+    pub fn new(lanes: &Arc<Lanes>, frame: usize, assigned: &Arc<FxHashSet<Slot>>) -> Self {
         Region {
-            lanes: Rc::clone(lanes),
+            lanes: Arc::clone(lanes),
             frame,
-            assigned: Rc::clone(assigned),
+            assigned: Arc::clone(assigned),
             shared: FxHashMap::default(),
             private: FxHashMap::default(),
         }

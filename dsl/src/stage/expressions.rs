@@ -57,7 +57,7 @@ impl Interpreter<'_> {
         function: &'static crate::library::Function,
         arguments: &[Value],
         types: &[Type],
-        span: crate::syntax::ast::Span,
+        span: crate::syntax::Span,
         scope: &Scope,
     ) -> Staged<Value> {
         self.next_source();

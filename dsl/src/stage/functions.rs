@@ -1,12 +1,12 @@
 //! Calls of the program's own functions: run in place, in the caller's lanes.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::interpreter::{Frame, Interpreter, Scope, Staged};
 use super::statements::Outcome;
 use super::storage::Variable;
 use crate::hir::Expression;
-use crate::syntax::ast::Span;
+use crate::syntax::Span;
 use crate::types::Type;
 use crate::value::Value;
 
@@ -38,9 +38,9 @@ impl Interpreter<'_> {
         }
         self.frames.push(Frame {
             variables,
-            names: Rc::new(function.variables.clone()),
+            names: Arc::new(function.variables.clone()),
             result: None,
-            scope: Rc::clone(scope),
+            scope: Arc::clone(scope),
             masks: self.masks.len(),
         });
         let outcome = self.block(&function.body, scope);
@@ -57,7 +57,7 @@ impl Interpreter<'_> {
 
     /// What the running function returns in the given lanes.
     pub(crate) fn set_result(&mut self, value: Value, scope: &Scope) -> Staged<()> {
-        let call = Rc::clone(&self.frame().scope);
+        let call = Arc::clone(&self.frame().scope);
         if call.depth == scope.depth && self.frame().result.is_none() {
             self.frame().result = Some(Variable::holding(value, &self.graph, &call));
             return Ok(());

@@ -6,7 +6,7 @@ use super::dependence::Access;
 use super::interpreter::{Interpreter, Scope, Staged};
 use super::storage::Variable;
 use crate::hir::{Expression, Index, Slot};
-use crate::syntax::ast::Span;
+use crate::syntax::Span;
 use crate::value::{Ints, Value};
 
 /// Elements of a container, lane by lane.
@@ -62,7 +62,8 @@ impl Interpreter<'_> {
                     elements[start..].iter_mut().for_each(|e| *e = *e * *size as u32 + only);
                 } else {
                     let outer = elements.split_off(start);
-                    elements.extend(outer.iter().flat_map(|e| chosen.iter().map(|c| e * *size as u32 + c)));
+                    let size = *size as u32;
+                    elements.extend(outer.iter().flat_map(|e| chosen.iter().map(move |c| e * size + c)));
                 }
             }
         }
@@ -166,7 +167,7 @@ impl Interpreter<'_> {
         let frame = self.frames.len() - 1;
         let graph = &mut self.graph;
         let variable = self.frames[frame].variables[slot].as_mut().expect("it was there a moment ago");
-        let (value, owner) = (variable.whole(graph), std::rc::Rc::clone(&variable.owner));
+        let (value, owner) = (variable.whole(graph), std::sync::Arc::clone(&variable.owner));
         Ok(self.in_scope(value, &owner, scope))
     }
 
@@ -222,7 +223,7 @@ impl Interpreter<'_> {
         let dims = value.dims(&self.graph);
         let selection = self.select("this expression", indices, &dims, span, scope)?;
         let variable = Variable::holding(value, &self.graph, scope);
-        let facts = VariableFacts { dims, owner: std::rc::Rc::clone(scope), lanes: variable.lanes() };
+        let facts = VariableFacts { dims, owner: std::sync::Arc::clone(scope), lanes: variable.lanes() };
         let uniform = match &variable.clone().whole(&mut self.graph) {
             Value::Int(ints) => ints.lanes() == 1,
             Value::Real(expr) => self.graph.shape(expr)[0] == 1,
@@ -250,7 +251,7 @@ impl Facts for Option<Variable> {
     fn clone_facts(&self) -> Option<VariableFacts> {
         self.as_ref().map(|variable| VariableFacts {
             dims: variable.dims.clone(),
-            owner: std::rc::Rc::clone(&variable.owner),
+            owner: std::sync::Arc::clone(&variable.owner),
             lanes: variable.lanes(),
         })
     }

@@ -1,4 +1,4 @@
-use std::rc::Rc;
+use std::sync::Arc;
 
 use firebrand_graph::{Array, Expr, Graph, Shape, SourceId};
 use rand_chacha::ChaCha8Rng;
@@ -8,7 +8,7 @@ use super::lanes::Lanes;
 use super::storage::Variable;
 use crate::hir::{self, Slot};
 use crate::library::{Failure, Requirement};
-use crate::syntax::ast::Span;
+use crate::syntax::Span;
 use crate::value::Value;
 
 /// Why a program cannot be staged with its data.
@@ -33,13 +33,13 @@ pub(crate) enum Stop {
 pub(crate) type Staged<T> = Result<T, Stop>;
 
 /// The lanes that a statement runs in.
-pub(crate) type Scope = Rc<Lanes>;
+pub(crate) type Scope = Arc<Lanes>;
 
 /// The variables of a running block or function.
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub variables: Vec<Option<Variable>>,
-    pub names: Rc<Vec<hir::Variable>>,
+    pub names: Arc<Vec<hir::Variable>>,
     /// What the function returns, once a lane has.
     pub result: Option<Variable>,
     /// The lanes of the call.
@@ -70,7 +70,7 @@ impl<'p> Interpreter<'p> {
     pub fn new(program: &'p hir::Program) -> Self {
         let frame = Frame {
             variables: vec![None; program.variables.len()],
-            names: Rc::new(program.variables.clone()),
+            names: Arc::new(program.variables.clone()),
             result: None,
             scope: Lanes::root(),
             masks: 0,
@@ -96,7 +96,7 @@ impl<'p> Interpreter<'p> {
 
     /// Sets a variable of the program; `value` leads with one lane.
     pub fn set(&mut self, slot: Slot, value: Value) {
-        let scope = Rc::clone(&self.frames[0].scope);
+        let scope = Arc::clone(&self.frames[0].scope);
         let variable = Variable::holding(value, &self.graph, &scope);
         self.frames[0].variables[slot] = Some(variable);
     }
@@ -146,7 +146,7 @@ impl<'p> Interpreter<'p> {
     }
 
     pub(crate) fn root(&self) -> Scope {
-        Rc::clone(&self.frames[0].scope)
+        Arc::clone(&self.frames[0].scope)
     }
 
     pub(crate) fn frame(&mut self) -> &mut Frame {
@@ -233,7 +233,7 @@ impl<'p> Interpreter<'p> {
         let frame = self.frames.len() - 1;
         let Some(variable) = &self.frames[frame].variables[access.slot] else { return Ok(()) };
         let cells = variable.owner.count * variable.size();
-        let owner = Rc::clone(&variable.owner);
+        let owner = Arc::clone(&variable.owner);
         for (position, region) in self.regions.iter_mut().enumerate() {
             if region.tracks(frame, access.slot, &owner) {
                 record(region, access, cells).map_err(|remedy| Stop::Dependence(position, remedy))?;

@@ -1,6 +1,6 @@
 //! Lanes: the iterations of loops that run together.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use firebrand_graph::Index;
 
@@ -12,26 +12,26 @@ pub struct Lanes {
     pub count: usize,
     /// How many sets lie around it.
     pub depth: usize,
-    parent: Option<(Rc<Lanes>, Index)>,
+    parent: Option<(Arc<Lanes>, Index)>,
 }
 
 impl Lanes {
     /// The one lane outside all loops.
-    pub fn root() -> Rc<Self> {
-        Rc::new(Lanes { count: 1, depth: 0, parent: None })
+    pub fn root() -> Arc<Self> {
+        Arc::new(Lanes { count: 1, depth: 0, parent: None })
     }
 
     /// A set inside `parent`: lane `i` of it belongs to lane `origin[i]` there.
-    pub fn inside(parent: &Rc<Lanes>, origin: Vec<u32>) -> Rc<Self> {
-        Rc::new(Lanes {
+    pub fn inside(parent: &Arc<Lanes>, origin: Vec<u32>) -> Arc<Self> {
+        Arc::new(Lanes {
             count: origin.len(),
             depth: parent.depth + 1,
-            parent: Some((Rc::clone(parent), origin.into())),
+            parent: Some((Arc::clone(parent), origin.into())),
         })
     }
 
     /// For each lane, the lane that it belongs to in the set at `depth`, which must lie around this one or be it.
-    pub fn origin_at(self: &Rc<Self>, depth: usize) -> Index {
+    pub fn origin_at(self: &Arc<Self>, depth: usize) -> Index {
         match &self.parent {
             Some((parent, origin)) if self.depth > depth => {
                 if parent.depth == depth {

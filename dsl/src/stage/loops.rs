@@ -1,6 +1,6 @@
 //! Loops: all iterations together as lanes where nothing forbids it, else one after the other.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
@@ -56,7 +56,7 @@ impl Interpreter<'_> {
         }
         for step in 0..longest {
             let active: Vec<u32> = (0..scope.count as u32).filter(|lane| step < trips[*lane as usize]).collect();
-            let inside = if active.len() == scope.count { Rc::clone(scope) } else { Lanes::inside(scope, active) };
+            let inside = if active.len() == scope.count { Arc::clone(scope) } else { Lanes::inside(scope, active) };
             let origin = inside.origin_at(scope.depth);
             let uniform = lower.lanes() == 1;
             let count = if uniform { 1 } else { inside.count };
@@ -151,7 +151,7 @@ impl Interpreter<'_> {
         let lanes = Lanes::inside(scope, origin);
         let mut assigned = FxHashSet::default();
         assigned_in(body, &mut assigned);
-        let assigned = Rc::new(assigned);
+        let assigned = Arc::new(assigned);
         let position = self.regions.len();
         let mut private: Vec<Slot> = Vec::new();
         loop {
@@ -188,7 +188,7 @@ impl Interpreter<'_> {
     /// Ends the innermost region: what its iterations last wrote to their private copies becomes the variable's.
     fn close(&mut self, scope: &Scope) -> Staged<()> {
         let Some(region) = self.regions.pop() else { return Ok(()) };
-        let lanes = Rc::clone(&region.lanes);
+        let lanes = Arc::clone(&region.lanes);
         for (slot, base, writes) in region.finish() {
             let frame = self.frames.len() - 1;
             let copy = self.frames[frame].variables[slot].replace(base);

@@ -17,4 +17,4 @@ mod statements;
 mod storage;
 
 pub use interpreter::{Interpreter, StageError};
-pub(crate) use interpreter::Scope;
+pub(crate) use interpreter::{Scope, Staged, Stop};

@@ -5,7 +5,7 @@ use firebrand_graph::{Array, Binary, Expr, Shape, Unary};
 use super::interpreter::{Interpreter, Staged};
 use crate::hir::BinaryOp;
 use crate::library::{Failure, align, elementwise_shape};
-use crate::syntax::ast::Span;
+use crate::syntax::Span;
 use crate::types::Type;
 use crate::value::{Ints, Value};
 

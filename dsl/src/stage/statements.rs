@@ -1,4 +1,4 @@
-use std::rc::Rc;
+use std::sync::Arc;
 
 use firebrand_graph::{Expr, Index as Positions, Shape};
 
@@ -327,12 +327,12 @@ impl Interpreter<'_> {
                 })
             }
             Truth::Mask(mask) => {
-                self.masks.push((mask.clone(), Rc::clone(scope)));
+                self.masks.push((mask.clone(), Arc::clone(scope)));
                 let first = self.block(then, scope);
                 self.masks.pop();
                 first?;
                 let flipped = self.flipped(&mask);
-                self.masks.push((flipped, Rc::clone(scope)));
+                self.masks.push((flipped, Arc::clone(scope)));
                 let second = self.block(otherwise, scope);
                 self.masks.pop();
                 second?;
@@ -368,7 +368,7 @@ fn push_numbers<T: ToString>(text: &mut String, mut numbers: impl ExactSizeItera
 
 /// Facts under which offsets are spelled out for every lane.
 fn facts_spread(facts: &super::indexing::VariableFacts) -> super::indexing::VariableFacts {
-    super::indexing::VariableFacts { dims: facts.dims.clone(), owner: Rc::clone(&facts.owner), lanes: usize::MAX }
+    super::indexing::VariableFacts { dims: facts.dims.clone(), owner: Arc::clone(&facts.owner), lanes: usize::MAX }
 }
 
 /// The term of `x += term`, `x -= term`, `x = x + term`, `x = term + x` or `x = x - term`, and whether it is

@@ -1,6 +1,6 @@
 //! What a variable holds while a program is staged: one value as a whole, or cell by cell.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use firebrand_graph::{Array, Expr, Graph, Index, NodeId, Shape};
 use rustc_hash::FxHashMap;
@@ -16,7 +16,7 @@ pub struct Variable {
     /// Whether it holds ints.
     pub is_int: bool,
     /// The lanes that it was declared in: each has its own copy.
-    pub owner: Rc<Lanes>,
+    pub owner: Arc<Lanes>,
     /// How many conditions on parameters it was declared under: those do not bear on its assignments.
     pub masks: usize,
     content: Content,
@@ -42,7 +42,7 @@ const UNDEFINED_INT: i64 = i32::MIN as i64;
 
 impl Variable {
     /// A variable with nothing assigned yet: NaN, as in Stan.
-    pub fn undefined(dims: Shape, is_int: bool, owner: &Rc<Lanes>) -> Self {
+    pub fn undefined(dims: Shape, is_int: bool, owner: &Arc<Lanes>) -> Self {
         let mut shape = Shape::from_slice(&[1]);
         shape.extend_from_slice(&dims);
         let size = dims.iter().product();
@@ -51,13 +51,13 @@ impl Variable {
         } else {
             Value::Real(Array::full(shape, f64::NAN).into())
         };
-        Variable { dims, is_int, owner: Rc::clone(owner), masks: 0, content: Content::Whole(value) }
+        Variable { dims, is_int, owner: Arc::clone(owner), masks: 0, content: Content::Whole(value) }
     }
 
     /// A variable that holds `value`.
-    pub fn holding(value: Value, graph: &Graph, owner: &Rc<Lanes>) -> Self {
+    pub fn holding(value: Value, graph: &Graph, owner: &Arc<Lanes>) -> Self {
         let is_int = matches!(value, Value::Int(_));
-        Variable { dims: value.dims(graph), is_int, owner: Rc::clone(owner), masks: 0, content: Content::Whole(value) }
+        Variable { dims: value.dims(graph), is_int, owner: Arc::clone(owner), masks: 0, content: Content::Whole(value) }
     }
 
     /// Elements in one lane.
@@ -133,7 +133,7 @@ impl Variable {
                 if ints.lanes() < lanes {
                     *ints = spread_ints(ints, lanes);
                 }
-                let (data, from) = (Rc::make_mut(&mut ints.data), &from.data);
+                let (data, from) = (Arc::make_mut(&mut ints.data), &from.data);
                 for (i, o) in offsets.iter().enumerate() {
                     data[*o as usize] = from[i % from.len()];
                 }
@@ -181,7 +181,7 @@ impl Variable {
     }
 
     /// The same contents, owned by lanes further in.
-    pub fn copied_into(&self, graph: &mut Graph, lanes: &Rc<Lanes>) -> Self {
+    pub fn copied_into(&self, graph: &mut Graph, lanes: &Arc<Lanes>) -> Self {
         let size = self.size() as u32;
         let content = match &self.content {
             content if self.owner.count == 1 && !matches!(content, Content::Cells(_)) => content.clone(),
@@ -204,7 +204,7 @@ impl Variable {
                 Content::Whole(self.read(graph, &offsets, &shape))
             }
         };
-        Variable { dims: self.dims.clone(), is_int: self.is_int, owner: Rc::clone(lanes), masks: self.masks, content }
+        Variable { dims: self.dims.clone(), is_int: self.is_int, owner: Arc::clone(lanes), masks: self.masks, content }
     }
 }
 

@@ -1,0 +1,156 @@
+//! Data files, and their agreement with the model's declarations.
+
+mod bind;
+mod json;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+pub(crate) use bind::bind;
+
+/// The variables of a data file, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Data {
+    pub(crate) variables: BTreeMap<String, Entry>,
+}
+
+/// One variable of a data file.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Entry {
+    /// Numbers, the last index fastest.
+    Numbers { dims: Vec<usize>, numbers: Numbers },
+    /// Something that no data block can declare: what it is.
+    Other(String),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Numbers {
+    Ints(Vec<i64>),
+    Reals(Vec<f64>),
+}
+
+/// Why a data file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The file cannot be opened or read.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is there, but is not what it should be.
+    #[error("{path} is not Stan data in JSON: {problem}")]
+    Malformed {
+        /// The file.
+        path: String,
+        /// What is wrong, and where.
+        problem: String,
+    },
+}
+
+impl Data {
+    /// No variables: for models that declare no data.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Stan's JSON: an object of numbers and nested arrays of numbers.
+    ///
+    /// # Errors
+    /// Text that is no such object.
+    pub fn from_json(text: &str) -> Result<Self, DataError> {
+        Self::from_reader(text.as_bytes(), "the text")
+    }
+
+    /// A `.json` file, or the first `.json` file in a `.zip`.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or that is no such object.
+    pub fn from_file(path: &Path) -> Result<Self, DataError> {
+        let name = path.display().to_string();
+        let unreadable = |source| DataError::Unreadable { path: name.clone(), source };
+        let file = File::open(path).map_err(unreadable)?;
+        if file.metadata().map_err(unreadable)?.is_dir() {
+            return Err(unreadable(std::io::Error::other("it is a folder")));
+        }
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip")) {
+            return Self::from_zip(file, &name);
+        }
+        Self::from_reader(BufReader::new(file), &name)
+    }
+
+    fn from_zip(file: File, name: &str) -> Result<Self, DataError> {
+        let malformed = |problem: String| DataError::Malformed { path: name.to_string(), problem };
+        let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(|e| malformed(e.to_string()))?;
+        let inside = archive
+            .file_names()
+            .filter_map(|inside| inside.ok().map(|inside| inside.into_owned()))
+            .find(|inside| inside.ends_with(".json") && !inside.starts_with("__MACOSX"))
+            .ok_or_else(|| malformed("the archive holds no .json file".into()))?;
+        let member = archive.by_name(&inside).map_err(|e| malformed(e.to_string()))?;
+        Self::from_reader(BufReader::new(member), &format!("{name}/{inside}"))
+    }
+
+    fn from_reader(reader: impl Read, name: &str) -> Result<Self, DataError> {
+        match serde_json::from_reader(reader) {
+            Ok(variables) => Ok(Data { variables }),
+            Err(error) if error.is_io() => {
+                Err(DataError::Unreadable { path: name.to_string(), source: error.into() })
+            }
+            Err(error) if error.is_eof() && error.line() <= 1 && error.column() == 0 => {
+                Err(DataError::Malformed { path: name.to_string(), problem: "it is empty".into() })
+            }
+            Err(error) => Err(DataError::Malformed { path: name.to_string(), problem: error.to_string() }),
+        }
+    }
+
+    /// The names of the variables, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.variables.keys().map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(json: &str) -> Entry {
+        Data::from_json(&format!("{{\"x\": {json}}}")).unwrap().variables["x"].clone()
+    }
+
+    #[test]
+    fn nested_arrays_keep_their_shape() {
+        let numbers = Numbers::Ints(vec![1, 2, 3, 4, 5, 6]);
+        assert_eq!(entry("[[1, 2, 3], [4, 5, 6]]"), Entry::Numbers { dims: vec![2, 3], numbers });
+    }
+
+    #[test]
+    fn one_real_makes_all_real() {
+        let numbers = Numbers::Reals(vec![1.0, 2.5]);
+        assert_eq!(entry("[1, 2.5]"), Entry::Numbers { dims: vec![2], numbers });
+    }
+
+    #[test]
+    fn stan_spells_what_json_lacks_as_text() {
+        let numbers = Numbers::Reals(vec![f64::INFINITY, f64::NEG_INFINITY]);
+        assert_eq!(entry("[\"Inf\", \"-Infinity\"]"), Entry::Numbers { dims: vec![2], numbers });
+    }
+
+    #[test]
+    fn ragged_arrays_and_text_are_kept_as_what_they_are() {
+        assert_eq!(entry("[[1], [2, 3]]"), Entry::Other("an array whose rows differ in length".into()));
+        assert_eq!(entry("\"blue\""), Entry::Other("the text \"blue\"".into()));
+        assert_eq!(entry("null"), Entry::Other("null".into()));
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused_with_its_place() {
+        let error = Data::from_json("[1, 2]").unwrap_err().to_string();
+        assert!(error.contains("line 1"), "{error}");
+        assert!(Data::from_json("").unwrap_err().to_string().contains("empty"));
+    }
+}

@@ -1,0 +1,268 @@
+//! A model compiled with its data: the target that algorithms see.
+
+use std::sync::Arc;
+
+use burn::tensor::Tensor;
+use firebrand_core::{
+    Batch, Block, Column, Constrained, Density, Evaluation, Parameter, Placement, Precision, Target, TargetError,
+    to_host,
+};
+use firebrand_graph as graph;
+use firebrand_graph::{Expr, NodeId, Op, Program};
+
+use crate::data::Data;
+use crate::diagnostics::Diagnostic;
+use crate::generated::Generator;
+use crate::hir;
+use crate::stager::{Staged, stage};
+
+/// A posterior: unnormalised log density and score on the unconstrained scale, and the way back to the model's own.
+///
+/// The log density is Stan's with Jacobians and all constants.
+pub struct Posterior {
+    dimension: usize,
+    parameters: Vec<Parameter>,
+    columns: Vec<Column>,
+    placement: Placement,
+    score_program: Program,
+    density_program: Program,
+    constrain_program: Program,
+    reasons_program: Program,
+    reasons: Vec<String>,
+    generator: Generator,
+    size: Size,
+    printed: Vec<String>,
+}
+
+/// How large a compiled posterior is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Calls of densities, functions and operators in the source that the log density needs; a loop's count once.
+    pub source_operations: usize,
+    /// Nodes of the program for log density and score.
+    pub nodes: usize,
+}
+
+impl Posterior {
+    pub(crate) fn compile(
+        program: &Arc<hir::Program>,
+        data: &Data,
+        placement: &Placement,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let Staged {
+            mut graph,
+            theta,
+            dimension,
+            log_density,
+            requirements,
+            parameters,
+            constrained,
+            environment,
+            printed,
+        } = stage(program, data)?;
+        let options = graph::Options {
+            device: placement.device.clone(),
+            precision: match placement.precision {
+                Precision::F32 => graph::Precision::F32,
+                Precision::F64 => graph::Precision::F64,
+            },
+        };
+        let source_operations = source_operations(&graph, &log_density);
+        graph.set_source(graph::SourceId::default());
+        let density = graph.node_of(&log_density);
+        let score = match (log_density.as_node(), theta.as_node()) {
+            (Some(output), Some(theta)) => graph.gradient(output, &[theta]).remove(0),
+            _ => graph::Array::full([dimension], 0.0).into(),
+        };
+        let score = graph.node_of(&score);
+        let mut valid = Expr::scalar(1.0);
+        let mut reasons = Vec::new();
+        let mut reason_nodes = Vec::new();
+        for requirement in requirements {
+            let met = met_by_draw(&mut graph, &requirement.met);
+            valid = graph.mul(&valid, &met);
+            reason_nodes.push(graph.node_of(&met));
+            reasons.push(requirement.message);
+        }
+        let valid = graph.node_of(&valid);
+        let constrained = graph.node_of(&constrained);
+        let score_program = Program::compile(&graph, &[density, score, valid], &options);
+        let nodes = live_operations(&graph, &[density, score, valid]);
+        let mut columns: Vec<Column> = parameters
+            .iter()
+            .flat_map(|p| p.columns().into_iter().map(|name| Column { name, block: p.block }))
+            .collect();
+        let generator = Generator::new(program, environment, &parameters);
+        let mut parameters = parameters;
+        for generated in generator.declared() {
+            columns.extend(
+                generated.columns().into_iter().map(|name| Column { name, block: Block::GeneratedQuantities }),
+            );
+            parameters.push(generated);
+        }
+        Ok(Posterior {
+            dimension,
+            parameters,
+            columns,
+            placement: placement.clone(),
+            density_program: Program::compile(&graph, &[density, valid], &options),
+            constrain_program: Program::compile(&graph, &[constrained], &options),
+            reasons_program: Program::compile(&graph, &reason_nodes, &options),
+            score_program,
+            reasons,
+            generator,
+            size: Size { source_operations, nodes },
+            printed,
+        })
+    }
+
+    /// How large the program is.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// What the model printed while it was compiled.
+    pub fn printed(&self) -> &[String] {
+        &self.printed
+    }
+
+    /// Why each draw is rejected, where one is: the first condition of the model that it does not meet.
+    pub fn rejections(&self, theta: &Tensor<2>) -> Vec<Option<String>> {
+        let draws = theta.dims()[0];
+        let mut rejections = vec![None; draws];
+        if self.reasons.is_empty() {
+            return rejections;
+        }
+        let met = self.reasons_program.run(std::slice::from_ref(theta));
+        for (met, message) in met.iter().zip(&self.reasons) {
+            let met = to_host(met);
+            for (draw, rejection) in rejections.iter_mut().enumerate() {
+                if rejection.is_none() && met[draw % met.len()] == 0.0 {
+                    *rejection = Some(message.clone());
+                }
+            }
+        }
+        rejections
+    }
+
+    fn check(&self, theta: &Tensor<2>, batch: &Batch) -> Result<usize, TargetError> {
+        let [draws, found] = theta.dims();
+        if found != self.dimension {
+            return Err(TargetError::Dimension { expected: self.dimension, found });
+        }
+        if let Batch::Rows { plate, .. } = batch {
+            let because = "a compiled model is evaluated on all of its data".to_string();
+            return Err(TargetError::Batch { plate: plate.clone(), because });
+        }
+        Ok(draws)
+    }
+}
+
+impl Target for Posterior {
+    fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    fn log_density_and_score(&self, theta: &Tensor<2>, batch: &Batch) -> Result<Evaluation, TargetError> {
+        let draws = self.check(theta, batch)?;
+        let mut outputs = self.score_program.run(std::slice::from_ref(theta)).into_iter();
+        let (Some(density), Some(score), Some(met)) = (outputs.next(), outputs.next(), outputs.next()) else {
+            return Err(TargetError::Model("the program has no outputs".into()));
+        };
+        let score = spread(score, draws);
+        let (mut log_density, mut valid) = validity(&density, &met, draws);
+        let mut scores = to_host(&score);
+        let mut changed = false;
+        for (draw, row) in scores.chunks_exact_mut(self.dimension.max(1)).enumerate().take(draws) {
+            if valid[draw] && row.iter().all(|x| x.is_finite()) {
+                continue;
+            }
+            valid[draw] = false;
+            log_density[draw] = f64::NEG_INFINITY;
+            row.fill(0.0);
+            changed = true;
+        }
+        let score = if changed { self.placement.matrix(scores, [draws, self.dimension]) } else { score };
+        Ok(Evaluation { log_density: self.placement.vector(&log_density), score, valid })
+    }
+
+    fn log_density(&self, theta: &Tensor<2>, batch: &Batch) -> Result<Density, TargetError> {
+        let draws = self.check(theta, batch)?;
+        let outputs = self.density_program.run(std::slice::from_ref(theta));
+        let [density, met] = outputs.as_slice() else {
+            return Err(TargetError::Model("the program has no outputs".into()));
+        };
+        let (log_density, valid) = validity(density, met, draws);
+        Ok(Density { log_density: self.placement.vector(&log_density), valid })
+    }
+
+    fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    fn constrain(&self, theta: &Tensor<2>, seed: u64) -> Result<Constrained, TargetError> {
+        let draws = self.check(theta, &Batch::Full)?;
+        let outputs = self.constrain_program.run(std::slice::from_ref(theta));
+        let Some(output) = outputs.into_iter().next() else {
+            return Err(TargetError::Model("the program has no outputs".into()));
+        };
+        let values = to_host(&spread(output, draws));
+        let values = self.generator.extend(values, draws, seed).map_err(TargetError::Model)?;
+        Ok(Constrained { columns: self.columns.clone(), values })
+    }
+
+    fn placement(&self) -> &Placement {
+        &self.placement
+    }
+}
+
+/// `[S, n]` from an output that may be the same for all draws.
+fn spread(output: Tensor<2>, draws: usize) -> Tensor<2> {
+    let [rows, columns] = output.dims();
+    if rows == draws { output } else { output.expand([draws, columns]) }
+}
+
+/// The log density on the host, minus infinity where a draw is not valid.
+fn validity(density: &Tensor<2>, met: &Tensor<2>, draws: usize) -> (Vec<f64>, Vec<bool>) {
+    let (density, met) = (to_host(density), to_host(met));
+    let valid: Vec<bool> = (0..draws)
+        .map(|draw| met[draw % met.len()] != 0.0 && density[draw % density.len()].is_finite())
+        .collect();
+    let log_density = (0..draws)
+        .map(|draw| if valid[draw] { density[draw % density.len()] } else { f64::NEG_INFINITY })
+        .collect();
+    (log_density, valid)
+}
+
+/// 1 for a draw in which every element of `met` is not zero, else 0.
+fn met_by_draw(graph: &mut graph::Graph, met: &Expr) -> Expr {
+    let count: usize = graph.shape(met).iter().product();
+    let broken = graph.binary(graph::Binary::Equal, met, &Expr::scalar(0.0));
+    let broken = graph.reshape(&broken, &[count]);
+    let any = graph.sum(&broken, 0);
+    graph.binary(graph::Binary::Equal, &any, &Expr::scalar(0.0))
+}
+
+/// Distinct calls of the source among the nodes that an output needs.
+fn source_operations(graph: &graph::Graph, output: &Expr) -> usize {
+    let Some(output) = output.as_node() else { return 0 };
+    let live = graph.live(&[output]);
+    let mut calls: Vec<_> = graph
+        .nodes()
+        .iter()
+        .zip(live)
+        .filter(|(node, live)| *live && !matches!(node.op, Op::Const(_) | Op::Input(_)))
+        .map(|(node, _)| node.source)
+        .filter(|source| *source != graph::SourceId::default())
+        .collect();
+    calls.sort_unstable();
+    calls.dedup();
+    calls.len()
+}
+
+/// Nodes that compute something for these outputs.
+fn live_operations(graph: &graph::Graph, outputs: &[NodeId]) -> usize {
+    let live = graph.live(outputs);
+    let computes = |op: &Op| !matches!(op, Op::Const(_) | Op::Input(_));
+    graph.nodes().iter().zip(live).filter(|(node, live)| *live && computes(&node.op)).count()
+}

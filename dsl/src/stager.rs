@@ -1,0 +1,157 @@
+//! The stages from a checked program and its data to a graph, in order.
+
+use std::sync::Arc;
+
+use firebrand_core::{Block, Parameter};
+use firebrand_graph::{Expr, Graph, Index, Shape};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use crate::data::{Data, bind};
+use crate::diagnostics::Diagnostic;
+use crate::hir::{self, Declaration, Slot, Statement, StatementKind};
+use crate::library::Requirement;
+use crate::stage::{Interpreter, StageError, Stop};
+use crate::transform;
+use crate::value::Value;
+
+/// A program run with its data known.
+pub(crate) struct Staged {
+    pub graph: Graph,
+    /// The unconstrained vector.
+    pub theta: Expr,
+    pub dimension: usize,
+    /// A scalar.
+    pub log_density: Expr,
+    pub requirements: Vec<Requirement>,
+    /// Parameters, then transformed parameters.
+    pub parameters: Vec<Parameter>,
+    /// Their values, joined: one vector, in the order of their columns.
+    pub constrained: Expr,
+    /// Data and transformed data.
+    pub environment: Vec<(Slot, Value)>,
+    pub printed: Vec<String>,
+}
+
+/// The seed of random numbers in transformed data: the same on every run, so that a model is one posterior.
+const TRANSFORMED_DATA_SEED: u64 = 0;
+
+pub(crate) fn stage(program: &Arc<hir::Program>, data: &Data) -> Result<Staged, Vec<Diagnostic>> {
+    let one = |stop: Stop| vec![diagnostic(stop)];
+    let from_error = |error: StageError| vec![error_diagnostic(error)];
+    let mut interpreter = Interpreter::new(program);
+    bind(&mut interpreter, &program.data, data)?;
+    interpreter.set_rng(ChaCha8Rng::seed_from_u64(TRANSFORMED_DATA_SEED));
+    interpreter.run(&program.transformed_data).map_err(from_error)?;
+    check_block(&mut interpreter, &program.transformed_data).map_err(one)?;
+    if let Some(broken) = interpreter.take_requirements().first() {
+        let span = program.transformed_data.first().map(|statement| statement.span).unwrap_or_default();
+        let message = format!("transformed data: {}", broken.message);
+        return Err(vec![Diagnostic::error(span, message)]);
+    }
+    interpreter.rng = None;
+    let known = program.data.iter().map(|d| d.slot).chain(declared_slots(&program.transformed_data));
+    let environment: Vec<(Slot, Value)> =
+        known.collect::<Vec<_>>().into_iter().filter_map(|slot| Some((slot, interpreter.get(slot)?))).collect();
+
+    let root = interpreter.root();
+    let mut sizes = Vec::new();
+    for parameter in &program.parameters {
+        let dims = interpreter.dims_of(&parameter.type_, &root).map_err(one)?;
+        let size = transform::unconstrained_size(&interpreter, parameter, &dims).map_err(one)?;
+        sizes.push((dims, size));
+    }
+    let dimension = sizes.iter().map(|(_, size)| size).sum();
+    let theta = interpreter.graph.input(dimension, true);
+    let mut parameters = Vec::new();
+    let mut values = Vec::new();
+    let mut start = 0;
+    for (parameter, (dims, size)) in program.parameters.iter().zip(&sizes) {
+        let part = slice(&mut interpreter.graph, &theta, start, *size);
+        start += size;
+        let constrained =
+            transform::constrain(&mut interpreter, parameter, dims, &part, &root).map_err(one)?;
+        if let Some(log_jacobian) = constrained.log_jacobian {
+            interpreter.add_value_to_target(&Value::Real(log_jacobian), &root);
+        }
+        values.push(by_columns(&mut interpreter.graph, &constrained.value));
+        interpreter.set(parameter.slot, Value::Real(constrained.value));
+        parameters.push(Parameter {
+            name: parameter.name.clone(),
+            shape: dims.to_vec(),
+            block: Block::Parameters,
+            unconstrained: *size,
+        });
+    }
+    interpreter.run(&program.transformed_parameters).map_err(from_error)?;
+    check_block(&mut interpreter, &program.transformed_parameters).map_err(one)?;
+    for declaration in declarations(&program.transformed_parameters) {
+        let Some(value) = interpreter.get(declaration.slot) else { continue };
+        let shape = value.dims(&interpreter.graph).to_vec();
+        values.push(by_columns(&mut interpreter.graph, &value.to_reals()));
+        parameters.push(Parameter {
+            name: declaration.name.clone(),
+            shape,
+            block: Block::TransformedParameters,
+            unconstrained: 0,
+        });
+    }
+    interpreter.run(&program.model).map_err(from_error)?;
+    let log_density = interpreter.target();
+    let requirements = interpreter.take_requirements();
+    let printed = interpreter.take_printed();
+    let mut graph = interpreter.graph;
+    let constrained = match values.as_slice() {
+        [] => firebrand_graph::Array::vector(Vec::new()).into(),
+        values => graph.concat(values, 0),
+    };
+    Ok(Staged { graph, theta, dimension, log_density, requirements, parameters, constrained, environment, printed })
+}
+
+/// Rejects what breaks the constraints of a block's own variables.
+fn check_block(interpreter: &mut Interpreter, statements: &[Statement]) -> Result<(), Stop> {
+    declarations(statements).try_for_each(|declaration| interpreter.check_constraint(declaration))
+}
+
+/// The declarations at the top of a block.
+pub(crate) fn declarations(statements: &[Statement]) -> impl Iterator<Item = &Declaration> {
+    statements.iter().filter_map(|statement| match &statement.kind {
+        StatementKind::Declare(declaration, _) => Some(declaration),
+        _ => None,
+    })
+}
+
+fn declared_slots(statements: &[Statement]) -> impl Iterator<Item = Slot> {
+    declarations(statements).map(|declaration| declaration.slot)
+}
+
+fn slice(graph: &mut Graph, theta: &Expr, start: usize, size: usize) -> Expr {
+    if size == 0 {
+        return firebrand_graph::Array::vector(Vec::new()).into();
+    }
+    let index: Index = (start as u32..(start + size) as u32).collect();
+    graph.gather(theta, &index)
+}
+
+/// The elements of a value of one lane as a vector, the first index fastest, as in Stan's output.
+fn by_columns(graph: &mut Graph, value: &Expr) -> Expr {
+    let shape: Shape = graph.shape(value);
+    let own: Shape = shape[1..].iter().copied().collect();
+    let count: usize = own.iter().product();
+    let value = graph.reshape(value, &own);
+    let axes: Vec<usize> = (0..own.len()).rev().collect();
+    let value = graph.permute(&value, &axes);
+    graph.reshape(&value, &[count])
+}
+
+pub(crate) fn diagnostic(stop: Stop) -> Diagnostic {
+    match stop {
+        Stop::Error(error) => error_diagnostic(error),
+        Stop::Dependence(..) => unreachable!("every loop takes its own remedies"),
+    }
+}
+
+pub(crate) fn error_diagnostic(error: StageError) -> Diagnostic {
+    let label = if error.unsupported { "not supported yet" } else { "here" };
+    Diagnostic::error(error.span, error.message).label(label)
+}

@@ -1,0 +1,177 @@
+//! Log density, score and constrained values against what Stan computed.
+//!
+//! Set `FIREBRAND_POSTERIORDB` to a checkout of PosteriorDB and `FIREBRAND_ORACLE` to a folder of Stan's values
+//! (one gzipped JSON file a posterior) to run over every posterior there; `FIREBRAND_ONLY` narrows it to names that
+//! contain a text. The table is printed with `--nocapture`.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use firebrand::core::{Batch, Placement, Target, to_host};
+use firebrand::dsl::{Data, Model, Posterior};
+use serde::Deserialize;
+
+/// The largest difference from Stan, relative as the comparison defines it.
+const TOLERANCE: f64 = 1e-9;
+
+#[derive(Deserialize)]
+struct Oracle {
+    dim: usize,
+    points: Vec<Point>,
+}
+
+#[derive(Deserialize)]
+struct Point {
+    theta: Vec<f64>,
+    log_density: Option<f64>,
+    score: Vec<Option<f64>>,
+    constrained: Option<BTreeMap<String, Option<f64>>>,
+    generated: Option<BTreeMap<String, Option<f64>>>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    model_name: String,
+    data_name: String,
+}
+
+/// What came of one posterior.
+enum Outcome {
+    /// The construct that is not supported.
+    Unsupported(String),
+    Errors(Errors),
+}
+
+#[derive(Default)]
+struct Errors {
+    density: f64,
+    score: f64,
+    constrained: f64,
+    source_operations: usize,
+    seconds: f64,
+}
+
+#[test]
+fn posteriors_agree_with_stan() {
+    let (Ok(database), Ok(oracle)) = (std::env::var("FIREBRAND_POSTERIORDB"), std::env::var("FIREBRAND_ORACLE")) else {
+        eprintln!("FIREBRAND_POSTERIORDB and FIREBRAND_ORACLE are not set: nothing is compared");
+        return;
+    };
+    let database = Path::new(&database).join("posterior_database");
+    let only = std::env::var("FIREBRAND_ONLY").unwrap_or_default();
+    let mut names: Vec<String> = std::fs::read_dir(&oracle)
+        .expect("the oracle's folder")
+        .filter_map(|file| file.ok()?.file_name().to_str()?.strip_suffix(".json.gz").map(str::to_string))
+        .filter(|name| name.contains(&only))
+        .collect();
+    names.sort();
+    assert!(!names.is_empty(), "no file in {oracle} to compare with");
+    let (mut supported, mut wrong) = (0, Vec::new());
+    println!("| posterior | outcome | density | score | constrained | operations | seconds |");
+    println!("|---|---|--:|--:|--:|--:|--:|");
+    for name in &names {
+        let oracle = read_oracle(&Path::new(&oracle).join(format!("{name}.json.gz")));
+        match compare(&database, name, &oracle) {
+            Outcome::Unsupported(why) => println!("| {name} | {why} | | | | | |"),
+            Outcome::Errors(errors) => {
+                supported += 1;
+                let worst = errors.density.max(errors.score).max(errors.constrained);
+                let verdict = if worst <= TOLERANCE { "agrees" } else { "DIFFERS" };
+                if verdict == "DIFFERS" {
+                    wrong.push(name.clone());
+                }
+                println!(
+                    "| {name} | {verdict} | {:.1e} | {:.1e} | {:.1e} | {} | {:.3} |",
+                    errors.density, errors.score, errors.constrained, errors.source_operations, errors.seconds
+                );
+            }
+        }
+    }
+    println!("{supported} of {} supported, {} differ", names.len(), wrong.len());
+    assert!(wrong.is_empty(), "these differ from Stan: {wrong:?}");
+}
+
+fn compare(database: &Path, name: &str, oracle: &Oracle) -> Outcome {
+    let started = std::time::Instant::now();
+    let posterior = match compile(database, name) {
+        Ok(posterior) => posterior,
+        Err(why) => return Outcome::Unsupported(why),
+    };
+    let mut errors = Errors {
+        source_operations: posterior.size().source_operations,
+        seconds: started.elapsed().as_secs_f64(),
+        ..Errors::default()
+    };
+    assert_eq!(posterior.dimension(), oracle.dim, "{name}: the dimension");
+    let flat: Vec<f64> = oracle.points.iter().flat_map(|point| point.theta.iter().copied()).collect();
+    let placement = Placement::cpu();
+    let theta = placement.matrix(flat, [oracle.points.len(), oracle.dim]);
+    let evaluation = posterior.log_density_and_score(&theta, &Batch::Full).expect("a density");
+    let (densities, scores) = (to_host(&evaluation.log_density), to_host(&evaluation.score));
+    for (i, point) in oracle.points.iter().enumerate() {
+        let Some(expected) = point.log_density else {
+            if evaluation.valid[i] {
+                errors.density = f64::INFINITY;
+            }
+            continue;
+        };
+        errors.density = errors.density.max((densities[i] - expected).abs() / expected.abs().max(1.0));
+        let score = &scores[i * oracle.dim..(i + 1) * oracle.dim];
+        let largest = point.score.iter().flatten().fold(0.0_f64, |a, b| a.max(b.abs()));
+        let difference = score
+            .iter()
+            .zip(&point.score)
+            .filter_map(|(found, expected)| expected.map(|expected| (found - expected).abs()))
+            .fold(0.0_f64, f64::max);
+        errors.score = errors.score.max(if largest > 0.0 { difference / largest } else { difference });
+    }
+    errors.constrained = constrained_error(&posterior, &oracle.points);
+    Outcome::Errors(errors)
+}
+
+/// The largest relative difference of constrained values and deterministic generated quantities.
+fn constrained_error(posterior: &Posterior, points: &[Point]) -> f64 {
+    let placement = Placement::cpu();
+    let mut worst = 0.0_f64;
+    for point in points.iter().filter(|point| point.constrained.is_some()) {
+        let theta = placement.matrix(point.theta.clone(), [1, point.theta.len()]);
+        let found = match posterior.constrain(&theta, 1) {
+            Ok(found) => found,
+            Err(error) => panic!("constrain: {error}"),
+        };
+        let expected = point.constrained.iter().chain(&point.generated).flatten();
+        for (name, value) in expected {
+            let Some(value) = value else { continue };
+            let ours = match name.split_once('.') {
+                Some((name, indices)) => format!("{name}[{}]", indices.replace('.', ",")),
+                None => name.clone(),
+            };
+            let Some(position) = found.position(&ours) else { panic!("there is no {ours}") };
+            worst = worst.max((found.values[position] - value).abs() / value.abs().max(1.0));
+        }
+    }
+    worst
+}
+
+fn compile(database: &Path, name: &str) -> Result<Posterior, String> {
+    let entry: Entry =
+        serde_json::from_str(&std::fs::read_to_string(database.join(format!("posteriors/{name}.json"))).expect("a posterior"))
+            .expect("a posterior's record");
+    let model: PathBuf = database.join(format!("models/stan/{}.stan", entry.model_name));
+    let data = database.join(format!("data/data/{}.json.zip", entry.data_name));
+    let model = Model::from_file(&model).map_err(|error| first_line(&error.to_string()))?;
+    let data = Data::from_file(&data).map_err(|error| first_line(&error.to_string()))?;
+    model.compile(&data, &Placement::cpu()).map_err(|report| report.lines().first().cloned().unwrap_or_default())
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().replace('|', "/")
+}
+
+fn read_oracle(path: &Path) -> Oracle {
+    let mut text = String::new();
+    let file = std::fs::File::open(path).expect("an oracle file");
+    flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("gzipped text");
+    serde_json::from_str(&text).expect("an oracle file's JSON")
+}
