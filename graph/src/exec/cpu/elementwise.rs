@@ -54,56 +54,61 @@ dispatched!(
     select, select_loop, (to: &mut [f64], condition: &[f64], if_true: Values<'_>, if_false: Values<'_>)
 );
 
-#[inline(always)]
-fn map(to: &mut [f64], x: &[f64], f: impl Fn(f64) -> f64) {
-    for (to, x) in to.iter_mut().zip(x) {
-        *to = f(*x);
-    }
+/// A loop whose body is in its place: a closure as large as `exp` would be left as a function of its own, which is not
+/// compiled for the instruction set of the loop.
+macro_rules! map {
+    ($to:ident, $x:ident => $body:expr) => {
+        for (to, x) in $to.iter_mut().zip($x) {
+            let $x = *x;
+            *to = $body;
+        }
+    };
+    ($to:ident, $x:ident, $y:ident => $body:expr) => {
+        match ($x, $y) {
+            (Values::Each(x), Values::Each(y)) => {
+                for ((to, x), y) in $to.iter_mut().zip(x).zip(y) {
+                    let ($x, $y) = (*x, *y);
+                    *to = $body;
+                }
+            }
+            (Values::Each(x), Values::All($y)) => {
+                for (to, x) in $to.iter_mut().zip(x) {
+                    let $x = *x;
+                    *to = $body;
+                }
+            }
+            (Values::All($x), Values::Each(y)) => {
+                for (to, y) in $to.iter_mut().zip(y) {
+                    let $y = *y;
+                    *to = $body;
+                }
+            }
+            (Values::All($x), Values::All($y)) => $to.fill($body),
+        }
+    };
 }
 
 #[inline(always)]
 fn unary_loop<const FMA: bool>(kind: Unary, to: &mut [f64], x: &[f64]) {
     match kind {
-        Unary::Neg => map(to, x, |x| -x),
-        Unary::Abs => map(to, x, f64::abs),
-        Unary::Sign => map(to, x, |x| {
+        Unary::Neg => map!(to, x => -x),
+        Unary::Abs => map!(to, x => f64::abs(x)),
+        Unary::Sign => map!(to, x => {
             let sign = if x > 0.0 { 1.0 } else { x };
             if x < 0.0 { -1.0 } else { sign }
         }),
-        Unary::Exp => map(to, x, math::exp::<FMA>),
-        Unary::Expm1 => map(to, x, math::expm1::<FMA>),
-        Unary::Log => map(to, x, math::log::<FMA>),
-        Unary::Log1p => map(to, x, math::log1p::<FMA>),
-        Unary::Log1mExp => map(to, x, math::log1m_exp::<FMA>),
-        Unary::Log1pExp => map(to, x, math::log1p_exp::<FMA>),
-        Unary::Sqrt => map(to, x, f64::sqrt),
-        Unary::Square => map(to, x, |x| x * x),
-        Unary::Recip => map(to, x, |x| 1.0 / x),
-        Unary::Sigmoid => map(to, x, math::sigmoid::<FMA>),
-        Unary::Tanh => map(to, x, math::tanh::<FMA>),
-        kind => map(to, x, |x| kind.apply(x)),
-    }
-}
-
-#[inline(always)]
-fn map2(to: &mut [f64], x: Values<'_>, y: Values<'_>, f: impl Fn(f64, f64) -> f64) {
-    match (x, y) {
-        (Values::Each(x), Values::Each(y)) => {
-            for ((to, x), y) in to.iter_mut().zip(x).zip(y) {
-                *to = f(*x, *y);
-            }
-        }
-        (Values::Each(x), Values::All(y)) => {
-            for (to, x) in to.iter_mut().zip(x) {
-                *to = f(*x, y);
-            }
-        }
-        (Values::All(x), Values::Each(y)) => {
-            for (to, y) in to.iter_mut().zip(y) {
-                *to = f(x, *y);
-            }
-        }
-        (Values::All(x), Values::All(y)) => to.fill(f(x, y)),
+        Unary::Exp => map!(to, x => math::exp::<FMA>(x)),
+        Unary::Expm1 => map!(to, x => math::expm1::<FMA>(x)),
+        Unary::Log => map!(to, x => math::log::<FMA>(x)),
+        Unary::Log1p => map!(to, x => math::log1p::<FMA>(x)),
+        Unary::Log1mExp => map!(to, x => math::log1m_exp::<FMA>(x)),
+        Unary::Log1pExp => map!(to, x => math::log1p_exp::<FMA>(x)),
+        Unary::Sqrt => map!(to, x => f64::sqrt(x)),
+        Unary::Square => map!(to, x => x * x),
+        Unary::Recip => map!(to, x => 1.0 / x),
+        Unary::Sigmoid => map!(to, x => math::sigmoid::<FMA>(x)),
+        Unary::Tanh => map!(to, x => math::tanh::<FMA>(x)),
+        kind => map!(to, x => kind.apply(x)),
     }
 }
 
@@ -115,28 +120,28 @@ fn truth(condition: bool) -> f64 {
 #[inline(always)]
 fn binary_loop<const FMA: bool>(kind: Binary, to: &mut [f64], x: Values<'_>, y: Values<'_>) {
     match kind {
-        Binary::Add => map2(to, x, y, |x, y| x + y),
-        Binary::Sub => map2(to, x, y, |x, y| x - y),
-        Binary::Mul => map2(to, x, y, |x, y| x * y),
-        Binary::ZeroMul => map2(to, x, y, |x, y| if x == 0.0 { 0.0 } else { x * y }),
-        Binary::Div => map2(to, x, y, |x, y| x / y),
-        Binary::Min => map2(to, x, y, |x, y| {
+        Binary::Add => map!(to, x, y => x + y),
+        Binary::Sub => map!(to, x, y => x - y),
+        Binary::Mul => map!(to, x, y => x * y),
+        Binary::ZeroMul => map!(to, x, y => if x == 0.0 { 0.0 } else { x * y }),
+        Binary::Div => map!(to, x, y => x / y),
+        Binary::Min => map!(to, x, y => {
             let smaller = if x < y { x } else { y };
             if x.is_nan() { x } else { smaller }
         }),
-        Binary::Max => map2(to, x, y, |x, y| {
+        Binary::Max => map!(to, x, y => {
             let larger = if x > y { x } else { y };
             if x.is_nan() { x } else { larger }
         }),
-        Binary::MultiplyLog => map2(to, x, y, |x, y| {
+        Binary::MultiplyLog => map!(to, x, y => {
             let product = x * math::log::<FMA>(y);
             if x == 0.0 && y == 0.0 { 0.0 } else { product }
         }),
-        Binary::LogAddExp => map2(to, x, y, math::log_add_exp::<FMA>),
-        Binary::Less => map2(to, x, y, |x, y| truth(x < y)),
-        Binary::LessEqual => map2(to, x, y, |x, y| truth(x <= y)),
-        Binary::Equal => map2(to, x, y, |x, y| truth(x == y)),
-        kind @ (Binary::Pow | Binary::Atan2) => map2(to, x, y, |x, y| kind.apply(x, y)),
+        Binary::LogAddExp => map!(to, x, y => math::log_add_exp::<FMA>(x, y)),
+        Binary::Less => map!(to, x, y => truth(x < y)),
+        Binary::LessEqual => map!(to, x, y => truth(x <= y)),
+        Binary::Equal => map!(to, x, y => truth(x == y)),
+        kind @ (Binary::Pow | Binary::Atan2) => map!(to, x, y => kind.apply(x, y)),
     }
 }
 
