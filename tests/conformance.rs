@@ -52,6 +52,13 @@ struct Errors {
     seconds: f64,
 }
 
+impl Errors {
+    /// What stands for a comparison that did not come to its end.
+    fn panicked() -> Self {
+        Errors { density: f64::INFINITY, ..Errors::default() }
+    }
+}
+
 #[test]
 fn posteriors_agree_with_stan() {
     let (Ok(database), Ok(oracle)) = (std::env::var("FIREBRAND_POSTERIORDB"), std::env::var("FIREBRAND_ORACLE")) else {
@@ -72,7 +79,8 @@ fn posteriors_agree_with_stan() {
     println!("|---|---|--:|--:|--:|--:|--:|");
     for name in &names {
         let oracle = read_oracle(&Path::new(&oracle).join(format!("{name}.json.gz")));
-        match compare(&database, name, &oracle) {
+        let compared = std::panic::catch_unwind(|| compare(&database, name, &oracle));
+        match compared.unwrap_or_else(|_| Outcome::Errors(Errors::panicked())) {
             Outcome::Unsupported(why) => println!("| {name} | {why} | | | | | |"),
             Outcome::Errors(errors) => {
                 supported += 1;

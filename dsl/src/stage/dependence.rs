@@ -83,6 +83,31 @@ impl Region {
             && (owner.depth < self.lanes.depth || self.private.contains_key(&slot))
     }
 
+    /// Whether each iteration has its own copy of a variable.
+    pub fn has_private(&self, slot: Slot) -> bool {
+        self.private.contains_key(&slot)
+    }
+
+    /// Whether reads that inner copies pass on to a variable outside them need recording.
+    pub fn tracks_base(&self, frame: usize, slot: Slot, owns_copy: bool) -> bool {
+        self.frame == frame && self.assigned.contains(&slot) && (owns_copy || !self.private.contains_key(&slot))
+    }
+
+    /// Of cells of the private copies, those not written yet: their offsets in the base and their lanes, and how
+    /// many cells the base has.
+    pub fn exposed(&self, slot: Slot, offsets: &[u32], lanes: &[u32]) -> Option<(Vec<u32>, Vec<u32>, usize)> {
+        let private = self.private.get(&slot)?;
+        let origin = self.lanes.origin_at(private.base.owner.depth);
+        let size = private.base.size();
+        let (base_offsets, base_lanes) = offsets
+            .iter()
+            .zip(lanes)
+            .filter(|(offset, _)| !private.written[**offset as usize])
+            .map(|(offset, lane)| (base_cell(&origin, size, *offset as usize) as u32, *lane))
+            .unzip();
+        Some((base_offsets, base_lanes, private.first_writer.len()))
+    }
+
     /// Takes a variable into private copies; returns the copies.
     pub fn make_private(&mut self, slot: Slot, base: Variable, copy: Variable) -> Variable {
         let (cells, base_cells) = (copy.size() * self.lanes.count, base.size() * base.owner.count);

@@ -214,32 +214,74 @@ impl<'p> Interpreter<'p> {
 
     /// Records a read with every open loop that it may matter to.
     pub(crate) fn note_read(&mut self, access: &Access) -> Staged<()> {
-        self.note(access, Region::read)
+        let frame = self.frames.len() - 1;
+        let Some((cells, owner)) = self.cells_of(access.slot) else { return Ok(()) };
+        let innermost = self.innermost_private(access.slot);
+        for position in innermost.unwrap_or(0)..self.regions.len() {
+            let region = &mut self.regions[position];
+            if region.tracks(frame, access.slot, &owner) {
+                region.read(access, cells).map_err(|remedy| Stop::Dependence(position, remedy))?;
+            }
+        }
+        // What a private copy has not written yet it reads from the variable around it.
+        let (mut offsets, mut lanes) = (access.offsets.to_vec(), access.lanes.to_vec());
+        let mut copy = innermost;
+        while let Some(position) = copy {
+            let Some((base_offsets, base_lanes, base_cells)) =
+                self.regions[position].exposed(access.slot, &offsets, &lanes)
+            else {
+                break;
+            };
+            (offsets, lanes) = (base_offsets, base_lanes);
+            let access = Access { slot: access.slot, offsets: &offsets, lanes: &lanes, within: access.within };
+            copy = (0..position).rev().find(|outer| self.regions[*outer].has_private(access.slot));
+            for outer in copy.unwrap_or(0)..position {
+                let region = &mut self.regions[outer];
+                if region.tracks_base(frame, access.slot, copy == Some(outer)) {
+                    region.read(&access, base_cells).map_err(|remedy| Stop::Dependence(outer, remedy))?;
+                }
+            }
+        }
+        Ok(())
     }
 
+    /// Records a write. Private copies keep it from the loops around theirs until theirs ends.
     pub(crate) fn note_write(&mut self, access: &Access) -> Staged<()> {
-        self.note(access, Region::write)
+        self.note_change(access, Region::write)
     }
 
+    /// Records that values are added to cells.
     pub(crate) fn note_accumulate(&mut self, access: &Access) -> Staged<()> {
-        self.note(access, Region::accumulate)
+        self.note_change(access, Region::accumulate)
     }
 
-    fn note(
+    fn note_change(
         &mut self,
         access: &Access,
         record: fn(&mut Region, &Access, usize) -> Result<(), Remedy>,
     ) -> Staged<()> {
         let frame = self.frames.len() - 1;
-        let Some(variable) = &self.frames[frame].variables[access.slot] else { return Ok(()) };
-        let cells = variable.owner.count * variable.size();
-        let owner = Arc::clone(&variable.owner);
-        for (position, region) in self.regions.iter_mut().enumerate() {
+        let Some((cells, owner)) = self.cells_of(access.slot) else { return Ok(()) };
+        for position in self.innermost_private(access.slot).unwrap_or(0)..self.regions.len() {
+            let region = &mut self.regions[position];
             if region.tracks(frame, access.slot, &owner) {
                 record(region, access, cells).map_err(|remedy| Stop::Dependence(position, remedy))?;
             }
         }
         Ok(())
+    }
+
+    /// The innermost open loop whose iterations have copies of a variable of the running frame.
+    fn innermost_private(&self, slot: Slot) -> Option<usize> {
+        let frame = self.frames.len() - 1;
+        (0..self.regions.len())
+            .rev()
+            .find(|position| self.regions[*position].frame == frame && self.regions[*position].has_private(slot))
+    }
+
+    fn cells_of(&self, slot: Slot) -> Option<(usize, Scope)> {
+        let variable = self.frames.last()?.variables[slot].as_ref()?;
+        Some((variable.owner.count * variable.size(), Arc::clone(&variable.owner)))
     }
 
     pub(crate) fn tracked(&self, slot: Slot) -> bool {

@@ -177,6 +177,11 @@ impl Interpreter<'_> {
                         _ => return Ok(None),
                     }
                 }
+                // An iteration may have met what an earlier one had yet to set right.
+                Err(Stop::Error(_)) => {
+                    self.restore(checkpoint);
+                    return Ok(None);
+                }
                 Err(stop) => {
                     self.restore(checkpoint);
                     return Err(stop);
