@@ -12,6 +12,8 @@ mod known;
 mod quantile;
 mod signature;
 mod special;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;

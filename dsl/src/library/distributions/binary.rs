@@ -28,7 +28,6 @@ pub(in crate::library) const TABLE: &[Function] = &[
     Function::density("binomial_lpmf", IIR, binomial),
     Function::random("binomial_rng", Int, IR, binomial_rng),
     Function::density("binomial_logit_lpmf", IIR, binomial_logit),
-    Function::random("binomial_logit_rng", Int, IR, binomial_logit_rng),
     Function::density("beta_binomial_lpmf", IIRR, beta_binomial),
     Function::random("beta_binomial_rng", Int, IRR, beta_binomial_rng),
 ];
@@ -94,14 +93,6 @@ fn binomial_logit(call: &mut Call) -> Result<Value, Failure> {
                 trials.known_pair(&n, lchoose),
             ]
         },
-    )
-}
-
-fn binomial_logit_rng(call: &mut Call) -> Result<Value, Failure> {
-    draw_int(
-        call,
-        [TRIALS, finite("Probability parameter")],
-        |rng, [trials, eta]| draw_binomial(rng, [trials, firebrand_graph::sigmoid(eta)]),
     )
 }
 

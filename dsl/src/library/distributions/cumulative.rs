@@ -1,9 +1,10 @@
 //! Cumulative distribution functions with closed forms: log of the mass below, log of the mass above, mass below.
 
-use std::f64::consts::{FRAC_1_PI, FRAC_1_SQRT_2, LN_2};
+use std::f64::consts::FRAC_1_PI;
 
 use firebrand_graph::Binary;
 
+use super::terms::log_normal_mass;
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
 use crate::library::density::{
@@ -11,7 +12,6 @@ use crate::library::density::{
 };
 use crate::library::formula::Num;
 use crate::library::signature::Scalar::{self, Int, Real};
-use crate::library::special::{HALF_LOG_TWO_PI, log_phi};
 use crate::value::Value;
 
 /// Entries for each distribution: the log of the mass below and of the mass above, as terms of one row.
@@ -180,27 +180,4 @@ fn log_laplace_mass<'s>(z: &Num<'s>) -> Vec<Num<'s>> {
 fn log_cauchy_mass<'s>(z: &Num<'s>) -> Num<'s> {
     // In the lower half, atan(-1/z) has the digits that the difference would lose; atan2 is both.
     z.constant(1.0).binary(Binary::Atan2, &-z).log() + FRAC_1_PI.ln()
-}
-
-/// log of a standard normal distribution's mass below z.
-///
-/// Above -10 by erfc. Below, by the asymptotic series of the Mills ratio, ten terms of which are exact to 1e-12 there.
-/// The two are joined as a sum in which each is constant where the other holds.
-fn log_normal_mass<'s>(z: &Num<'s>) -> Num<'s> {
-    z.known_or(log_phi, |z| {
-        const JOINT: f64 = -10.0;
-        let joint = z.constant(JOINT);
-        let near = (z.binary(Binary::Max, &joint) * -FRAC_1_SQRT_2)
-            .erfc()
-            .log()
-            - LN_2;
-        let far = z.binary(Binary::Min, &joint);
-        let u = far.square().recip();
-        let mut series = z.constant(0.0);
-        for k in (1..=10).rev() {
-            series = (series + 1.0) * &u * (1.0 - 2.0 * f64::from(k));
-        }
-        let at_joint = log_phi(JOINT) + HALF_LOG_TWO_PI;
-        near + (series.log1p() - far.square() * 0.5 - (-far).log() - at_joint)
-    })
 }

@@ -2,13 +2,14 @@
 
 use std::f64::consts::{LN_2, PI};
 
+use firebrand_graph::Binary;
 use rand_distr::{ChiSquared, Distribution, StandardNormal};
 
-use super::terms::{normal_terms, squared_distance, unit};
+use super::terms::{log_normal_mass, normal_terms, squared_distance, unit};
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
 use crate::library::density::{
-    Argument, density, draw, finite, not_nan, positive, positive_finite,
+    Argument, density, draw, finite, not_nan, positive, positive_finite, probability,
 };
 use crate::library::signature::Scalar::{self, Real};
 use crate::library::special::HALF_LOG_TWO_PI;
@@ -34,6 +35,17 @@ pub(in crate::library) const TABLE: &[Function] = &[
     Function::random("double_exponential_rng", Real, R2, double_exponential_rng),
     Function::density("gumbel_lpdf", R3, gumbel),
     Function::random("gumbel_rng", Real, R2, gumbel_rng),
+    Function::density("skew_normal_lpdf", R4, skew_normal),
+    Function::random("skew_normal_rng", Real, R3, skew_normal_rng),
+    Function::density("exp_mod_normal_lpdf", R4, exp_mod_normal),
+    Function::random("exp_mod_normal_rng", Real, R3, exp_mod_normal_rng),
+    Function::density("skew_double_exponential_lpdf", R4, skew_double_exponential),
+    Function::random(
+        "skew_double_exponential_rng",
+        Real,
+        R3,
+        skew_double_exponential_rng,
+    ),
 ];
 
 const Y: Argument = not_nan("Random variable");
@@ -171,5 +183,98 @@ fn gumbel_rng(call: &mut Call) -> Result<Value, Failure> {
         call,
         [LOCATION, positive("Scale parameter")],
         |rng, [mu, beta]| mu - beta * (-unit(rng).ln()).ln(),
+    )
+}
+
+fn skew_normal(call: &mut Call) -> Result<Value, Failure> {
+    let arguments = [
+        Y,
+        LOCATION,
+        positive("Scale parameter"),
+        finite("Shape parameter"),
+    ];
+    density(call, arguments, |[y, mu, sigma, alpha]| {
+        let z = (&y - &mu) * sigma.recip();
+        vec![
+            log_normal_mass(&(&z * &alpha)),
+            z.square() * -0.5,
+            -sigma.log(),
+            y.constant(LN_2 - HALF_LOG_TWO_PI),
+        ]
+    })
+}
+
+fn skew_normal_rng(call: &mut Call) -> Result<Value, Failure> {
+    draw(
+        call,
+        [LOCATION, SCALE, finite("Shape parameter")],
+        |rng, [mu, sigma, alpha]| {
+            // Azzalini (1985): the larger part of a folded normal, the rest of another.
+            let (folded, other): (f64, f64) =
+                (StandardNormal.sample(rng), StandardNormal.sample(rng));
+            let share = alpha / (1.0 + alpha * alpha).sqrt();
+            mu + sigma * (share * folded.abs() + (1.0 - share * share).sqrt() * other)
+        },
+    )
+}
+
+/// A normal variable plus an exponential one of rate lambda.
+fn exp_mod_normal(call: &mut Call) -> Result<Value, Failure> {
+    let arguments = [
+        Y,
+        LOCATION,
+        SCALE,
+        positive_finite("Inverse scale parameter"),
+    ];
+    density(call, arguments, |[y, mu, sigma, lambda]| {
+        let difference = &y - &mu;
+        let slope = &lambda * &sigma;
+        vec![
+            log_normal_mass(&(&difference * sigma.recip() - &slope)),
+            -(difference * &lambda),
+            slope.square() * 0.5 + lambda.log(),
+        ]
+    })
+}
+
+fn exp_mod_normal_rng(call: &mut Call) -> Result<Value, Failure> {
+    let arguments = [LOCATION, SCALE, positive_finite("Inverse scale parameter")];
+    draw(call, arguments, |rng, [mu, sigma, lambda]| {
+        let z: f64 = StandardNormal.sample(rng);
+        mu + sigma * z - unit(rng).ln() / lambda
+    })
+}
+
+/// Of mass tau below mu: log 2 + log tau + log(1 - tau) - log sigma - 2 |y - mu| (1 - tau below mu, tau above) / sigma
+fn skew_double_exponential(call: &mut Call) -> Result<Value, Failure> {
+    density(
+        call,
+        [Y, LOCATION, SCALE, probability("Skewness parameter")],
+        |[y, mu, sigma, tau]| {
+            let z = (&y - &mu) * sigma.recip();
+            let zero = y.constant(0.0);
+            let above = z.binary(Binary::Max, &zero) * &tau;
+            let below = z.binary(Binary::Min, &zero) * (1.0 - &tau);
+            vec![
+                (above - below) * -2.0,
+                tau.log() + (-tau).log1p() - sigma.log(),
+                y.constant(LN_2),
+            ]
+        },
+    )
+}
+
+fn skew_double_exponential_rng(call: &mut Call) -> Result<Value, Failure> {
+    draw(
+        call,
+        [LOCATION, SCALE, probability("Skewness parameter")],
+        |rng, [mu, sigma, tau]| {
+            let u = unit(rng);
+            if u < tau {
+                mu + sigma * 0.5 / (1.0 - tau) * (u / tau).ln()
+            } else {
+                mu - sigma * 0.5 / tau * ((1.0 - u) / (1.0 - tau)).ln()
+            }
+        },
     )
 }

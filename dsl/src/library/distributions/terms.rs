@@ -1,12 +1,14 @@
 //! Pieces that several densities are made of.
 
-use firebrand_graph::Array;
+use std::f64::consts::{FRAC_1_SQRT_2, LN_2};
+
+use firebrand_graph::{Array, Binary};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Open01};
 
 use crate::library::call::{Call, Failure};
 use crate::library::formula::Num;
-use crate::library::special::HALF_LOG_TWO_PI;
+use crate::library::special::{HALF_LOG_TWO_PI, log_phi};
 use crate::value::Ints;
 
 /// ((y - mu) / sigma)^2, with sigma outside of what is computed for each row where it has fewer values.
@@ -85,4 +87,26 @@ pub(super) fn same_length(call: &Call, left: &str, right: &str) -> Result<(), Fa
         "{}: sizes {m} and {n} do not match ({left} and {right})",
         call.name
     )))
+}
+
+/// log of a standard normal distribution's mass below z.
+///
+/// Above -10 by erfc. Below, by the asymptotic series of the Mills ratio, ten terms of which are exact to 1e-12 there.
+/// The two are joined as a sum in which each is constant where the other holds.
+pub(super) fn log_normal_mass<'s>(z: &Num<'s>) -> Num<'s> {
+    z.known_or(log_phi, |z| {
+        const JOINT: f64 = -10.0;
+        let joint = z.constant(JOINT);
+        let near = (z.binary(Binary::Max, &joint) * -FRAC_1_SQRT_2)
+            .erfc()
+            .log()
+            - LN_2;
+        let far = |z: &Num<'s>| {
+            let u = z.square().recip();
+            let term = |series: Num<'s>, k| (series + 1.0) * &u * (1.0 - 2.0 * f64::from(k));
+            let series = (1..=10).rev().fold(z.constant(0.0), term);
+            series.log1p() - z.square() * 0.5 - (-z).log()
+        };
+        near + (far(&z.binary(Binary::Min, &joint)) - far(&joint))
+    })
 }

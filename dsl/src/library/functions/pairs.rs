@@ -25,7 +25,6 @@ pub(in crate::library) const TABLE: &[Function] = pairs! { elementwise_pair:
     "fmod" => |x, y| x.known_pair_or(y, |x, y| x % y, |x, y| x - y * truncated(&(x / y)));
     "hypot" => |x, y| x.known_pair_or(y, f64::hypot, |x, y| (x.square() + y.square()).sqrt());
     "atan2" => |x, y| x.binary(Binary::Atan2, y);
-    "multiply_log" => |x, y| x.binary(Binary::MultiplyLog, y);
     "lmultiply" => |x, y| x.binary(Binary::MultiplyLog, y);
     "beta" => |x, y| x.lbeta(y).exp();
     "lbeta" => |x, y| x.lbeta(y);

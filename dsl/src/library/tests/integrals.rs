@@ -1,0 +1,1 @@
+//! Densities integrate to one, masses sum to one.
