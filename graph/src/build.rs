@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::{Binary, Expr, Graph, Index, Op, Shape, Unary, broadcast_shape, fold};
+use crate::{Array, Binary, Expr, Graph, Index, Op, Shape, Unary, broadcast_shape, fold};
 
 /// Elementwise arithmetic. Shapes broadcast, aligned at the last axis.
 ///
@@ -14,6 +14,9 @@ impl Graph {
         match x {
             Expr::Data(array) => fold::unary(kind, array).into(),
             Expr::Node(node) => {
+                if let Some(simpler) = self.simpler_unary(kind, *node) {
+                    return simpler;
+                }
                 let Node { shape, batched } = self.facts(*node);
                 self.push(Op::Unary(kind, *node), shape, batched).into()
             }
@@ -26,6 +29,9 @@ impl Graph {
             return fold::binary(kind, x, y).into();
         }
         if let Some(simpler) = self.neutral(kind, x, y) {
+            return simpler;
+        }
+        if let Some(simpler) = self.simpler_binary(kind, x, y) {
             return simpler;
         }
         let shape = broadcast_shape(&self.shape(x), &self.shape(y)).unwrap_or_else(|| {
@@ -295,6 +301,11 @@ impl Graph {
         if let Some(start) = contiguous(index) {
             return self.slice(x, 0, start, index.len());
         }
+        if let Some(node) = x.as_node()
+            && let Some(simpler) = self.simpler_gather(node, index)
+        {
+            return simpler;
+        }
         match x {
             Expr::Data(array) => fold::gather(array, index).into(),
             Expr::Node(node) => {
@@ -367,11 +378,28 @@ impl Graph {
 
     /// Sum along an axis, which is removed.
     pub fn sum(&mut self, x: &Expr, axis: usize) -> Expr {
+        let mut shape = self.shape(x);
+        if shape.remove(axis) == 0 {
+            return Array::full(&shape, 0.0).into();
+        }
+        if let Some(node) = x.as_node()
+            && let Some(simpler) = self.simpler_sum(node, axis)
+        {
+            return simpler;
+        }
         self.reduction(x, axis, fold::sum, Op::Sum)
     }
 
     /// Sum of all elements.
     pub fn sum_all(&mut self, x: &Expr) -> Expr {
+        if self.shape(x).contains(&0) {
+            return 0.0.into();
+        }
+        if let Some(node) = x.as_node()
+            && let Some(simpler) = self.simpler_total(node)
+        {
+            return simpler;
+        }
         let count = self.shape(x).iter().product();
         let flat = self.reshape(x, &[count]);
         self.sum(&flat, 0)

@@ -10,6 +10,7 @@ mod exec;
 mod fold;
 mod graph;
 mod op;
+mod peephole;
 mod program;
 mod special;
 

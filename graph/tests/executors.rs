@@ -238,7 +238,7 @@ fn the_same_input_gives_the_same_bits() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(common::cases(500))]
 
     #[test]
     fn random_graphs_and_their_gradients(seed in any::<u64>(), size in 5_usize..40, draws in prop::sample::select(vec![1, 2, 3, 8, 17, 64])) {
