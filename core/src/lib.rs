@@ -6,6 +6,7 @@
 //!
 //! This crate knows no model language, and no algorithm.
 
+pub mod diagnostics;
 mod driver;
 mod family;
 mod gaussian;

@@ -26,6 +26,8 @@ pub enum Stream {
     Output,
     /// Draws used by the diagnostics.
     Diagnostics,
+    /// The Markov chains of a diagnostic.
+    Chains,
     /// Generated quantities.
     Generated,
     /// Anything else; the number tells consumers apart.
@@ -43,6 +45,7 @@ impl Stream {
             Stream::Output => 5,
             Stream::Diagnostics => 6,
             Stream::Generated => 7,
+            Stream::Chains => 8,
             Stream::Other(number) => (1 << 32) | u64::from(number),
         }
     }

@@ -111,6 +111,33 @@ impl Constrained {
             .collect()
     }
 
+    /// The same draws without the columns of one block.
+    pub fn without(self, block: Block) -> Constrained {
+        if self.columns.iter().all(|column| column.block != block) {
+            return self;
+        }
+        let kept: Vec<bool> = self
+            .columns
+            .iter()
+            .map(|column| column.block != block)
+            .collect();
+        let keep = kept.iter().cycle();
+        let values = self
+            .values
+            .iter()
+            .zip(keep)
+            .filter(|(_, keep)| **keep)
+            .map(|(v, _)| *v);
+        Constrained {
+            values: values.collect(),
+            columns: self
+                .columns
+                .into_iter()
+                .filter(|column| column.block != block)
+                .collect(),
+        }
+    }
+
     /// The position of a column by its name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
@@ -129,6 +156,24 @@ mod tests {
         };
         assert_eq!(matrix.columns(), ["L[1,1]", "L[2,1]", "L[1,2]", "L[2,2]"]);
         assert_eq!(Parameter::scalar("mu").columns(), ["mu"]);
+    }
+
+    #[test]
+    fn a_block_is_left_out_with_its_values() {
+        let column = |name: &str, block| Column {
+            name: name.into(),
+            block,
+        };
+        let table = Constrained {
+            columns: vec![
+                column("a", Block::Parameters),
+                column("y", Block::GeneratedQuantities),
+            ],
+            values: vec![1., 2., 3., 4.],
+        };
+        let rest = table.without(Block::GeneratedQuantities);
+        assert_eq!(rest.values, [1., 3.]);
+        assert_eq!(rest.columns.len(), 1);
     }
 
     #[test]

@@ -120,6 +120,10 @@ impl Target for Counted<'_> {
         self.target.constrain(theta, seed)
     }
 
+    fn constrain_parameters(&self, theta: &Tensor<2>) -> Result<Constrained, TargetError> {
+        self.target.constrain_parameters(theta)
+    }
+
     fn placement(&self) -> &Placement {
         self.target.placement()
     }

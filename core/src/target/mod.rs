@@ -107,6 +107,12 @@ pub trait Target: Send + Sync {
     /// quantities, whose random numbers follow from `seed` and the draw's index.
     fn constrain(&self, theta: &Tensor<2>, seed: u64) -> Result<Constrained, TargetError>;
 
+    /// The draws on the scale of the model without generated quantities. Targets for which these are costly override it.
+    fn constrain_parameters(&self, theta: &Tensor<2>) -> Result<Constrained, TargetError> {
+        let all = self.constrain(theta, 0)?;
+        Ok(all.without(Block::GeneratedQuantities))
+    }
+
     /// Where the target computes, and in what precision; points must be there too.
     fn placement(&self) -> &Placement;
 

@@ -1,0 +1,138 @@
+//! Coordinates in which an approximation has mean zero and the identity as covariance.
+//!
+//! Diagnostics are taken in them, so that they do not depend on the scales of a model's parameters.
+
+use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
+use faer::{Mat, Par};
+
+use crate::family::Approximation;
+use crate::gaussian::{Covariance, cholesky};
+
+/// Draws per dimension below which an estimated covariance is taken to be diagonal.
+const DRAWS_PER_DIMENSION: usize = 10;
+
+/// The map `theta = mean + L z`, with L L' the covariance of an approximation.
+#[derive(Clone, Debug)]
+pub struct Whitening {
+    mean: Vec<f64>,
+    root: Root,
+}
+
+#[derive(Clone, Debug)]
+enum Root {
+    Diagonal(Vec<f64>),
+    Lower(Mat<f64>),
+}
+
+impl Whitening {
+    /// The whitening of `approximation`: its own moments if it is a Gaussian, those of its `draws` `[S, D]` under
+    /// `weights` `[S]` otherwise.
+    pub fn of(approximation: &dyn Approximation, draws: &Mat<f64>, weights: &[f64]) -> Self {
+        match approximation.gaussian() {
+            Some(gaussian) => Whitening {
+                mean: gaussian.mean(),
+                root: match gaussian.covariance() {
+                    Covariance::Diagonal(variances) => {
+                        Root::Diagonal(variances.iter().map(|v| v.sqrt()).collect())
+                    }
+                    Covariance::Dense(_) => Root::Lower(gaussian.scale()),
+                },
+            },
+            None => Self::estimated(draws, weights),
+        }
+    }
+
+    fn estimated(draws: &Mat<f64>, weights: &[f64]) -> Self {
+        let (count, dimension) = (draws.nrows(), draws.ncols());
+        let mean: Vec<f64> = (0..dimension)
+            .map(|d| (0..count).map(|s| weights[s] * draws[(s, d)]).sum())
+            .collect();
+        let scaled = Mat::from_fn(count, dimension, |s, d| {
+            weights[s].sqrt() * (draws[(s, d)] - mean[d])
+        });
+        if count >= DRAWS_PER_DIMENSION * dimension
+            && let Ok(lower) = cholesky(&(scaled.transpose() * &scaled))
+        {
+            return Whitening {
+                mean,
+                root: Root::Lower(lower),
+            };
+        }
+        let sd = (0..dimension)
+            .map(|d| scaled.col(d).squared_norm_l2().sqrt())
+            .collect();
+        Whitening {
+            mean,
+            root: Root::Diagonal(sd),
+        }
+    }
+
+    /// Whitened points, `[S, D]`.
+    pub fn whiten(&self, theta: &Mat<f64>) -> Mat<f64> {
+        let centred = Mat::from_fn(theta.ncols(), theta.nrows(), |d, s| {
+            theta[(s, d)] - self.mean[d]
+        });
+        let columns = match &self.root {
+            Root::Diagonal(sd) => Mat::from_fn(centred.nrows(), centred.ncols(), |d, s| {
+                centred[(d, s)] / sd[d]
+            }),
+            Root::Lower(lower) => {
+                let mut columns = centred;
+                solve_lower_triangular_in_place(lower.as_ref(), columns.as_mut(), Par::Seq);
+                columns
+            }
+        };
+        columns.transpose().to_owned()
+    }
+
+    /// The points of whitened ones, `[S, D]`.
+    pub fn unwhiten(&self, z: &Mat<f64>) -> Mat<f64> {
+        let moved = match &self.root {
+            Root::Diagonal(sd) => Mat::from_fn(z.nrows(), z.ncols(), |s, d| sd[d] * z[(s, d)]),
+            Root::Lower(lower) => z * lower.transpose(),
+        };
+        Mat::from_fn(z.nrows(), z.ncols(), |s, d| moved[(s, d)] + self.mean[d])
+    }
+
+    /// Scores `[S, D]` with respect to the whitened coordinates: `L' score`.
+    pub fn pull_score(&self, score: &Mat<f64>) -> Mat<f64> {
+        match &self.root {
+            Root::Diagonal(sd) => {
+                Mat::from_fn(score.nrows(), score.ncols(), |s, d| sd[d] * score[(s, d)])
+            }
+            Root::Lower(lower) => score * lower,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::randomness::{Stream, normals};
+    use crate::testing::Independent;
+
+    #[test]
+    fn whitening_takes_a_gaussian_to_the_standard_one_and_back() {
+        let q = Independent::new(&[1.0, -3.0], &[2.0, 0.5]);
+        let theta = faer::mat![[3.0, -3.5], [1.0, -3.0]];
+        let whitening = Whitening::of(&q, &theta, &[0.5, 0.5]);
+        let z = whitening.whiten(&theta);
+        assert_eq!(z, faer::mat![[1.0, -1.0], [0.0, 0.0]]);
+        assert_eq!(whitening.unwhiten(&z), theta);
+        let score = faer::mat![[1.0, 1.0]];
+        assert_eq!(whitening.pull_score(&score), faer::mat![[2.0, 0.5]]);
+    }
+
+    #[test]
+    fn estimated_moments_whiten_the_draws_they_come_from() {
+        let noise = normals(5, Stream::Diagnostics, 0, 600);
+        let draws = Mat::from_fn(300, 2, |s, d| {
+            let (a, b) = (noise[2 * s], noise[2 * s + 1]);
+            if d == 0 { 10.0 * a } else { a + 0.1 * b - 4.0 }
+        });
+        let weights = vec![1.0 / 300.0; 300];
+        let z = Whitening::estimated(&draws, &weights).whiten(&draws);
+        let second = z.transpose() * &z * faer::Scale(1.0 / 300.0);
+        assert!((second - Mat::<f64>::identity(2, 2)).norm_max() < 1e-10);
+    }
+}
