@@ -5,6 +5,9 @@
 
 use faer::Mat;
 
+use super::bytes::{StateReader, StateWriter};
+use crate::inference::InferenceError;
+
 /// What a finished epoch says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Epoch {
@@ -67,6 +70,31 @@ impl EpochAverage {
             covariance,
             change,
         })
+    }
+
+    pub(super) fn save(&self, writer: StateWriter) -> StateWriter {
+        let writer = writer
+            .count(self.length as u64)
+            .count(self.count as u64)
+            .numbers(&self.mean)
+            .matrix(&self.covariance)
+            .count(u64::from(self.last.is_some()));
+        match &self.last {
+            Some((mean, covariance)) => writer.numbers(mean).matrix(covariance),
+            None => writer,
+        }
+    }
+
+    pub(super) fn restore(&mut self, reader: &mut StateReader<'_>) -> Result<(), InferenceError> {
+        self.length = reader.count()? as usize;
+        self.count = reader.count()? as usize;
+        self.mean = reader.numbers()?;
+        self.covariance = reader.matrix()?;
+        self.last = match reader.count()? {
+            0 => None,
+            _ => Some((reader.numbers()?, reader.matrix()?)),
+        };
+        Ok(())
     }
 }
 

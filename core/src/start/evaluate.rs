@@ -3,6 +3,7 @@
 use faer::{Mat, MatRef};
 use thiserror::Error;
 
+use crate::inference::StepError;
 use crate::placement::{from_mat, to_host};
 use crate::target::{Batch, Target, TargetError};
 
@@ -38,6 +39,16 @@ pub fn evaluator<'a>(
             score: Mat::from_fn(dimension, points.ncols(), |d, s| score[s * dimension + d]),
             valid: at.valid,
         })
+    }
+}
+
+impl From<StartError> for StepError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Target(error) => error.into(),
+            // Another Gaussian, or other draws, may have valid draws again.
+            StartError::NoValidDraw { .. } => StepError::Recoverable(error.to_string()),
+        }
     }
 }
 

@@ -8,12 +8,15 @@
 //! All of it works on the host in 64 bits, with points `[D, S]`, one draw a column. Algorithms use its parts: whitened draws,
 //! moments of scores, guarded steps, averages of iterates.
 
+mod averaged;
 mod averaging;
+mod bytes;
 mod evaluate;
 mod factored;
 mod found;
 mod initial;
 mod inverse_hessian;
+mod lambda_average;
 mod lbfgs;
 mod line_search;
 mod natural;
@@ -21,12 +24,15 @@ mod noise;
 mod paths;
 mod service;
 
+pub use averaged::{AveragedGaussian, Drawn};
 pub use averaging::{Epoch, EpochAverage};
+pub use bytes::{StateReader, StateWriter};
 pub use evaluate::{Evaluate, Evaluated, StartError, evaluator};
 pub use factored::FactoredGaussian;
 pub use found::{Agreement, Candidate, Start};
 pub use initial::{InitialPoint, initial_points};
 pub use inverse_hessian::PathGaussian;
+pub use lambda_average::{LambdaAverage, LambdaEpoch};
 pub use lbfgs::{Lbfgs, LbfgsOptions, PathEnd, Told};
 pub use natural::{Climb, NaturalAscent, ScoreMoments};
 pub use noise::{enough_draws, whitened};

@@ -46,7 +46,7 @@ impl ScoreMoments {
         Self { mean, precision }
     }
 
-    /// What one full step would change, in standard deviations of each parameter: the largest shift
+    /// What one full step would change to first order, in standard deviations of each parameter: the largest shift
     /// of a mean and the largest relative change of a standard deviation.
     pub fn residual(&self, gaussian: &FactoredGaussian) -> (f64, f64) {
         let dimension = gaussian.dimension();
@@ -110,6 +110,17 @@ impl NaturalAscent {
         })
     }
 
+    /// Continues an ascent whose last step had the given size: the next one tries up to twice that.
+    pub fn with_last_step(mut self, step: f64) -> Self {
+        self.step = step;
+        self
+    }
+
+    /// The size of the last step; one at first.
+    pub fn last_step(&self) -> f64 {
+        self.step
+    }
+
     /// The current Gaussian.
     pub fn gaussian(&self) -> &FactoredGaussian {
         &self.gaussian
@@ -163,7 +174,7 @@ impl NaturalAscent {
                 })
                 .sum();
             let trial = self.moved(basis, &precision, &pull, step);
-            let log_scale = self.log_scale - 0.5 * precision.iter().map(|p| p.ln()).sum::<f64>();
+            let log_scale = trial.log_scale();
             let at = evaluate(trial.draws(self.noise.as_ref()).as_ref())?;
             let gain = at.mean_log_density().0 + log_scale - before;
             // Rounding of the mean log density hides gains below this.

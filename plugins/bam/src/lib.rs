@@ -1,1 +1,19 @@
-//! Batch-and-match variational inference for Firebrand.
+//! Batch and match: each step minimises the score divergence on a batch of draws, held near the present Gaussian.
+//!
+//! Cai, Modi, Pillaud-Vivien, Margossian, Gower, Blei and Saul 2024, arXiv 2402.14758. A Gaussian target is reached within a few steps. On
+//! other targets its fixed point has the expected score zero and the covariance of the scores equal to the precision, which is
+//! near the Gaussian of highest ELBO but not it. Noise in the scores, as from minibatches, is taken for curvature and shrinks the
+//! covariance: use `prox-score` there.
+
+mod running;
+mod update;
+
+pub use running::{Bam, BamOptions};
+pub use update::update;
+
+use firebrand_core::{InferencePlugin, inventory};
+
+inventory::submit! { InferencePlugin::of::<Bam>() }
+
+/// Keeps the linker from dropping this crate, and with it what it registers, where nothing else of it is used.
+pub fn anchor() {}

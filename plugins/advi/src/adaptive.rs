@@ -1,0 +1,209 @@
+//! Adaptive stochastic steps for any family, with averaged parameters.
+//!
+//! The gradient goes through the draws alone: the derivative of the log density of q in its own parameters has mean zero and is left
+//! out, so that the gradient's noise vanishes as q approaches the target (Roeder, Wu and Duvenaud 2017, arXiv 1703.09194). Steps are
+//! Adam's (Kingma and Ba 2015, arXiv 1412.6980). Parameters are averaged over epochs that double in length, and the step size
+//! halves with each, so that the average settles.
+
+use burn::tensor::Tensor;
+use firebrand_core::start::{LambdaAverage, LambdaEpoch, StateReader, StateWriter};
+use firebrand_core::{
+    Approximation, InferenceError, Progress, Running, SampleCotangent, StepContext, StepError,
+    StepReport, Stream, to_host,
+};
+
+use crate::plugin::AdviOptions;
+
+const MEAN_DECAY: f64 = 0.9;
+const SQUARE_DECAY: f64 = 0.99;
+/// Keeps a vanishing gradient from being blown up.
+const FLOOR: f64 = 1e-8;
+/// Steps in the first epoch.
+const FIRST_EPOCH: u64 = 100;
+
+/// One step is one stochastic gradient step.
+pub struct Adaptive {
+    /// The average over the last whole epoch; the iterate while there is none.
+    approximation: Box<dyn Approximation>,
+    iterate: Box<dyn Approximation>,
+    first_moment: Vec<f64>,
+    second_moment: Vec<f64>,
+    average: LambdaAverage,
+    /// Steps whose gradient entered the moments.
+    count: u64,
+    step_size: f64,
+    draws: usize,
+    tolerance: f64,
+}
+
+impl Adaptive {
+    pub fn new(
+        approximation: Box<dyn Approximation>,
+        dimension: usize,
+        options: &AdviOptions,
+    ) -> Self {
+        let size = approximation.lambda().dims()[0];
+        Self {
+            iterate: approximation.clone_box(),
+            approximation,
+            first_moment: vec![0.0; size],
+            second_moment: vec![0.0; size],
+            average: LambdaAverage::new(size, FIRST_EPOCH),
+            count: 0,
+            step_size: options.step_size,
+            draws: options.draws.unwrap_or(dimension.clamp(16, 64)),
+            tolerance: options.tolerance,
+        }
+    }
+
+    /// The ELBO on fresh draws and its gradient `[lambda]`.
+    fn gradient(&self, context: &StepContext<'_>) -> Result<(f64, Vec<f64>), StepError> {
+        let noise = context.noise(Stream::Draws, self.iterate.noise_shape(self.draws));
+        let sample = self.iterate.sample(&noise)?;
+        let at = context
+            .target
+            .log_density_and_score(&sample.theta, context.batch)?;
+        let valid = at.valid.iter().filter(|&&valid| valid).count();
+        if 2 * valid < at.valid.len() {
+            let message = format!("only {valid} of {} draws are valid", at.valid.len());
+            return Err(StepError::Recoverable(message));
+        }
+        let draws = at.valid.len();
+        let uniform = -(draws as f64).ln();
+        let log_weight = match &sample.log_weight {
+            Some(log_weight) => to_host(log_weight),
+            None => vec![uniform; draws],
+        };
+        let log_q = to_host(&self.iterate.log_prob(&sample.theta)?);
+        let log_p = to_host(&at.log_density);
+        // Weights of the valid draws; zero elsewhere.
+        let weight: Vec<f64> = (0..draws)
+            .map(|s| {
+                if at.valid[s] {
+                    log_weight[s].exp()
+                } else {
+                    0.0
+                }
+            })
+            .collect();
+        let total: f64 = weight.iter().sum();
+        let gap = |s: usize| {
+            if at.valid[s] {
+                log_p[s] - log_q[s]
+            } else {
+                0.0
+            }
+        };
+        let elbo = (0..draws).map(|s| weight[s] * gap(s)).sum::<f64>() / total;
+        let placement = self.iterate.placement();
+        let column: Tensor<2> = placement.matrix(weight.clone(), [draws, 1]);
+        let difference = at.score - self.iterate.score(&sample.theta)?;
+        let cotangent = SampleCotangent {
+            theta: difference * column,
+            log_weight: sample.log_weight.is_some().then(|| {
+                let terms: Vec<f64> = (0..draws).map(|s| weight[s] * gap(s)).collect();
+                placement.vector(&terms)
+            }),
+        };
+        let gradient = to_host(&self.iterate.pull_sample(&noise, &cotangent)?);
+        if !elbo.is_finite() || gradient.iter().any(|g| !g.is_finite()) {
+            return Err(StepError::Recoverable("the gradient is not finite".into()));
+        }
+        Ok((elbo, gradient))
+    }
+
+    /// Moves the iterate along Adam's direction.
+    fn ascend(&mut self, gradient: &[f64]) -> Result<(), StepError> {
+        let mut lambda = to_host(&self.iterate.lambda());
+        let count = self.count as f64 + 1.0;
+        let mean_bias = 1.0 - MEAN_DECAY.powf(count);
+        let square_bias = 1.0 - SQUARE_DECAY.powf(count);
+        let (mut first, mut second) = (self.first_moment.clone(), self.second_moment.clone());
+        for (i, &g) in gradient.iter().enumerate() {
+            first[i] += (1.0 - MEAN_DECAY) * (g - first[i]);
+            second[i] += (1.0 - SQUARE_DECAY) * (g * g - second[i]);
+            let scale = (second[i] / square_bias).sqrt() + FLOOR;
+            lambda[i] += self.step_size * first[i] / (mean_bias * scale);
+        }
+        let placement = self.iterate.placement().clone();
+        self.iterate.set_lambda(&placement.vector(&lambda))?;
+        (self.first_moment, self.second_moment) = (first, second);
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Ends an epoch: shows its average, and compares its ELBO with the last epoch's.
+    fn end_epoch(&mut self, epoch: &LambdaEpoch) -> Result<Progress, StepError> {
+        let placement = self.approximation.placement().clone();
+        self.approximation
+            .set_lambda(&placement.vector(&epoch.lambda))?;
+        self.step_size *= 0.5;
+        let rise = epoch.last_objective.map(|last| epoch.objective - last);
+        Ok(match rise {
+            Some(rise) if rise.abs() < self.tolerance => Progress::Converged(format!(
+                "the average ELBO changed by {rise:.4} nats between two epochs"
+            )),
+            _ => Progress::Continue,
+        })
+    }
+}
+
+impl Running for Adaptive {
+    fn step(&mut self, context: &StepContext<'_>) -> Result<StepReport, StepError> {
+        let outcome = self.gradient(context);
+        if outcome.is_err() {
+            self.step_size *= 0.7;
+        }
+        let (elbo, gradient) = outcome?;
+        self.ascend(&gradient)?;
+        let epoch = self.average.push(&to_host(&self.iterate.lambda()), elbo);
+        let diagnostics = vec![
+            ("elbo", elbo),
+            ("step_size", self.step_size),
+            (
+                "gradient",
+                gradient.iter().map(|g| g * g).sum::<f64>().sqrt(),
+            ),
+        ];
+        let progress = match epoch {
+            Some(epoch) => self.end_epoch(&epoch)?,
+            None => {
+                if !self.average.has_epoch() {
+                    self.approximation.set_lambda(&self.iterate.lambda())?;
+                }
+                Progress::Continue
+            }
+        };
+        Ok(StepReport {
+            diagnostics,
+            progress,
+        })
+    }
+
+    fn approximation(&self) -> &dyn Approximation {
+        self.approximation.as_ref()
+    }
+
+    fn save(&self) -> Vec<u8> {
+        let writer = StateWriter::default()
+            .blob(&self.approximation.save())
+            .blob(&self.iterate.save())
+            .numbers(&self.first_moment)
+            .numbers(&self.second_moment)
+            .count(self.count)
+            .number(self.step_size);
+        self.average.save(writer).finish()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError> {
+        let mut reader = StateReader::new(state);
+        self.approximation.restore(reader.blob()?)?;
+        self.iterate.restore(reader.blob()?)?;
+        self.first_moment = reader.numbers()?;
+        self.second_moment = reader.numbers()?;
+        self.count = reader.count()?;
+        self.step_size = reader.number()?;
+        self.average.restore(&mut reader)?;
+        reader.finish()
+    }
+}

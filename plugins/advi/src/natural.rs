@@ -1,0 +1,125 @@
+//! Natural-gradient ascent over Gaussians with any covariance.
+
+use firebrand_core::start::{FactoredGaussian, NaturalAscent, StateReader, StateWriter, evaluator};
+use firebrand_core::{
+    Approximation, Covariance, InferenceError, Progress, Running, StepContext, StepError,
+    StepReport,
+};
+
+use crate::rounds::Rounds;
+
+/// One step is one guarded natural-gradient step on the draws of the round.
+pub struct Natural {
+    approximation: Box<dyn Approximation>,
+    gaussian: FactoredGaussian,
+    rounds: Rounds,
+    last_step: f64,
+    /// What the draws of this round asked for while they were fresh.
+    asked: Option<(f64, f64)>,
+    /// The evaluated draws; made anew after a restore.
+    ascent: Option<NaturalAscent>,
+}
+
+impl Natural {
+    pub fn new(
+        approximation: Box<dyn Approximation>,
+        rounds: Rounds,
+    ) -> Result<Self, InferenceError> {
+        let gaussian = approximation.gaussian().ok_or_else(|| {
+            InferenceError::Start(format!("`{}` is not a Gaussian", approximation.family()))
+        })?;
+        Ok(Self {
+            gaussian: FactoredGaussian {
+                mean: gaussian.mean(),
+                factor: gaussian.scale(),
+            },
+            approximation,
+            rounds,
+            last_step: 1.0,
+            asked: None,
+            ascent: None,
+        })
+    }
+}
+
+impl Running for Natural {
+    fn step(&mut self, context: &StepContext<'_>) -> Result<StepReport, StepError> {
+        let mut evaluate = evaluator(context.target, context.batch);
+        let mut ascent = match self.ascent.take() {
+            Some(ascent) => ascent,
+            None => {
+                let noise = self.rounds.noise(context.seed, self.gaussian.dimension());
+                NaturalAscent::new(self.gaussian.clone(), noise, &mut evaluate)?
+                    .with_last_step(self.last_step)
+            }
+        };
+        let fresh = || ascent.moments().residual(ascent.gaussian());
+        let asked = *self.asked.get_or_insert_with(fresh);
+        let climb = ascent.climb(&mut evaluate)?;
+        let gaussian = ascent.gaussian();
+        let covariance = Covariance::Dense(gaussian.covariance());
+        self.approximation
+            .gaussian_mut()
+            .ok_or_else(|| StepError::Fatal("the approximation is not a Gaussian".into()))?
+            .set(&gaussian.mean, &covariance)?;
+        self.gaussian = gaussian.clone();
+        self.last_step = ascent.last_step();
+
+        let residual = ascent.moments().residual(ascent.gaussian());
+        let (elbo, elbo_error) = ascent.elbo();
+        let diagnostics = vec![
+            ("elbo", elbo),
+            ("elbo_error", elbo_error),
+            ("draws", self.rounds.draws() as f64),
+            ("step", climb.step),
+            ("halvings", climb.rejected as f64),
+            ("shift", residual.0),
+            ("spread", residual.1),
+        ];
+        let solved = climb.step == 0.0 || !self.rounds.matters_within(residual);
+        let progress = if solved {
+            self.asked = None;
+            self.last_step = 1.0;
+            self.rounds.end(asked)
+        } else {
+            self.ascent = Some(ascent);
+            Progress::Continue
+        };
+        Ok(StepReport {
+            diagnostics,
+            progress,
+        })
+    }
+
+    fn approximation(&self) -> &dyn Approximation {
+        self.approximation.as_ref()
+    }
+
+    fn save(&self) -> Vec<u8> {
+        let asked = self
+            .asked
+            .map_or(vec![], |(shift, spread)| vec![shift, spread]);
+        let writer = StateWriter::default()
+            .blob(&self.approximation.save())
+            .numbers(&self.gaussian.mean)
+            .matrix(&self.gaussian.factor)
+            .number(self.last_step)
+            .numbers(&asked);
+        self.rounds.save(writer).finish()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError> {
+        let mut reader = StateReader::new(state);
+        self.approximation.restore(reader.blob()?)?;
+        self.gaussian.mean = reader.numbers()?;
+        self.gaussian.factor = reader.matrix()?;
+        self.last_step = reader.number()?;
+        self.asked = match reader.numbers()?.as_slice() {
+            [shift, spread] => Some((*shift, *spread)),
+            _ => None,
+        };
+        self.rounds.restore(&mut reader)?;
+        self.ascent = None;
+        reader.finish()
+    }
+}

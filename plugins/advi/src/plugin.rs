@@ -1,0 +1,91 @@
+//! The choice of how steps are taken.
+
+use firebrand_core::start::Start;
+use firebrand_core::{
+    Approximation, Inference, InferenceError, OptionsError, Plugin, Requirements, Running,
+    Structure, Target,
+};
+
+use crate::adaptive::Adaptive;
+use crate::natural::Natural;
+use crate::quasi_newton::QuasiNewton;
+use crate::rounds::Rounds;
+
+firebrand_core::options! {
+    /// Options of `advi`.
+    pub struct AdviOptions {
+        /// Draws at first; by default twice the dimension, and at least 256.
+        draws: Option<usize> = None,
+        /// Draws at most.
+        max_draws: usize = 8192,
+        /// The run has converged when fresh draws ask for changes below this many standard deviations.
+        tolerance: f64 = 0.01,
+        /// Whether to take adaptive stochastic steps also where a family allows better ones.
+        adaptive: bool = false,
+        /// Size of adaptive steps at first, in units of the family's parameters.
+        step_size: f64 = 0.02,
+    }
+}
+
+/// Automatic differentiation variational inference.
+pub struct Advi {
+    options: AdviOptions,
+}
+
+impl Plugin for Advi {
+    type Options = AdviOptions;
+    const NAME: &'static str = "advi";
+    const DOC: &'static str =
+        "Maximises the ELBO: natural-gradient, quasi-Newton or adaptive steps";
+
+    fn new(options: AdviOptions) -> Result<Self, OptionsError> {
+        let invalid = |reason| Err(OptionsError::invalid::<AdviOptions>(Self::NAME, reason));
+        if options.draws.is_some_and(|draws| draws < 2) || options.max_draws < 2 {
+            return invalid("`draws` and `max_draws` must be at least 2");
+        }
+        if options.step_size.is_nan() || options.step_size <= 0.0 {
+            return invalid("`step_size` must be positive");
+        }
+        Ok(Advi { options })
+    }
+}
+
+impl Inference for Advi {
+    fn name(&self) -> &str {
+        Self::NAME
+    }
+
+    fn requires(&self) -> Requirements {
+        // The entropy's gradient goes through the draws, by the score of the approximation.
+        Requirements {
+            gaussian: None,
+            score: true,
+        }
+    }
+
+    fn max_steps(&self) -> u64 {
+        5000
+    }
+
+    fn begin(
+        &self,
+        approximation: Box<dyn Approximation>,
+        target: &dyn Target,
+        start: &Start,
+    ) -> Result<Box<dyn Running>, InferenceError> {
+        let options = &self.options;
+        let rounds = Rounds::new(target.dimension(), options);
+        let structure = approximation
+            .gaussian()
+            .map(|gaussian| gaussian.structure());
+        Ok(match structure {
+            Some(Structure::Dense) if !options.adaptive => {
+                Box::new(Natural::new(approximation, rounds)?)
+            }
+            Some(Structure::Diagonal) if !options.adaptive => {
+                Box::new(QuasiNewton::new(approximation, rounds, start)?)
+            }
+            _ => Box::new(Adaptive::new(approximation, target.dimension(), options)),
+        })
+    }
+}

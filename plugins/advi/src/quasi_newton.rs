@@ -1,0 +1,239 @@
+//! Quasi-Newton ascent over Gaussians with independent coordinates.
+//!
+//! Natural gradients fail here: they move every mean as if the others stood still, which diverges on a correlated target.
+//! L-BFGS solves for all of them together. Its coordinates are whitened by the start's dense covariance where there is one, so
+//! that the means are well conditioned however correlated the target is.
+
+use faer::{Mat, Side};
+use firebrand_core::start::{
+    Evaluate, Evaluated, Lbfgs, LbfgsOptions, Start, StateReader, StateWriter, evaluator,
+};
+use firebrand_core::{
+    Approximation, Covariance, InferenceError, Progress, Running, StepContext, StepError,
+    StepReport,
+};
+
+use crate::rounds::Rounds;
+
+/// One step is one whole round: the maximum of the ELBO on its draws.
+pub struct QuasiNewton {
+    approximation: Box<dyn Approximation>,
+    mean: Vec<f64>,
+    log_deviation: Vec<f64>,
+    /// The whitening of the means, `[D, D]`.
+    whitening: Mat<f64>,
+    rounds: Rounds,
+}
+
+/// The ELBO on fixed draws, as a function of whitened shifts of the mean and changes of the log standard deviations.
+struct Objective<'a> {
+    mean: &'a [f64],
+    log_deviation: &'a [f64],
+    whitening: &'a Mat<f64>,
+    noise: &'a Mat<f64>,
+}
+
+/// Minus the ELBO up to a constant, its gradient in the coordinates, and the evaluation behind both.
+struct Value {
+    value: f64,
+    gradient: Vec<f64>,
+    at: Evaluated,
+}
+
+impl Objective<'_> {
+    fn dimension(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// Mean and log standard deviations at a point of the coordinates `[2 D]`.
+    fn gaussian(&self, point: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let (shift, widening) = point.split_at(self.dimension());
+        let shift = Mat::from_fn(self.dimension(), 1, |d, _| shift[d]);
+        let shift = self.whitening * shift;
+        let mean = self.mean.iter().enumerate().map(|(d, m)| m + shift[(d, 0)]);
+        let log_deviation = self.log_deviation.iter().zip(widening).map(|(l, w)| l + w);
+        (mean.collect(), log_deviation.collect())
+    }
+
+    fn at(&self, point: &[f64], evaluate: &mut Evaluate<'_>) -> Result<Value, StepError> {
+        let dimension = self.dimension();
+        let (mean, log_deviation) = self.gaussian(point);
+        let deviation: Vec<f64> = log_deviation.iter().map(|l| l.exp()).collect();
+        let draws = Mat::from_fn(dimension, self.noise.ncols(), |d, s| {
+            mean[d] + deviation[d] * self.noise[(d, s)]
+        });
+        let at = evaluate(draws.as_ref())?;
+        let count = at.valid_count() as f64;
+        // A step that loses draws is worse than any that does not.
+        if at.valid_count() < at.draws() {
+            return Ok(Value {
+                value: f64::INFINITY,
+                gradient: vec![f64::NAN; point.len()],
+                at,
+            });
+        }
+        let score = Mat::from_fn(dimension, 1, |d, _| {
+            at.score.row(d).iter().sum::<f64>() / count
+        });
+        let pulled = self.whitening.transpose() * score;
+        let mut gradient: Vec<f64> = (0..dimension).map(|d| -pulled[(d, 0)]).collect();
+        gradient.extend((0..dimension).map(|d| {
+            let along: f64 = at
+                .score
+                .row(d)
+                .iter()
+                .zip(self.noise.row(d).iter())
+                .map(|(s, e)| s * e)
+                .sum();
+            -(along * deviation[d] / count + 1.0)
+        }));
+        let value = -at.mean_log_density().0 - log_deviation.iter().sum::<f64>();
+        Ok(Value {
+            value,
+            gradient,
+            at,
+        })
+    }
+
+    /// What a Newton step would change, in standard deviations: the curvature is about one in the whitened means and two in
+    /// the log standard deviations.
+    fn residual(&self, gradient: &[f64], log_deviation: &[f64]) -> (f64, f64) {
+        let dimension = self.dimension();
+        let shift = Mat::from_fn(dimension, 1, |d, _| gradient[d]);
+        let shift = self.whitening * shift;
+        let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, f64::max);
+        let mean =
+            largest(&mut (0..dimension).map(|d| shift[(d, 0)].abs() / log_deviation[d].exp()));
+        let spread = largest(&mut gradient[dimension..].iter().map(|g| 0.5 * g.abs()));
+        (mean, spread)
+    }
+}
+
+impl QuasiNewton {
+    pub fn new(
+        approximation: Box<dyn Approximation>,
+        rounds: Rounds,
+        start: &Start,
+    ) -> Result<Self, InferenceError> {
+        let gaussian = approximation.gaussian().ok_or_else(|| {
+            InferenceError::Start(format!("`{}` is not a Gaussian", approximation.family()))
+        })?;
+        let mean = gaussian.mean();
+        let dimension = mean.len();
+        let variances = gaussian.covariance().diagonal();
+        let mut log_deviation: Vec<f64> = variances.iter().map(|v| 0.5 * v.ln()).collect();
+        let mut whitening = gaussian.scale();
+        if let Covariance::Dense(covariance) = &start.best().gaussian.covariance {
+            if let Ok(factor) = covariance.llt(Side::Lower) {
+                whitening = factor.L().to_owned();
+                // The best independent Gaussian has the target's conditional variances, not the marginal ones.
+                let mut inverse = Mat::zeros(dimension, dimension);
+                faer::linalg::triangular_inverse::invert_lower_triangular(
+                    inverse.as_mut(),
+                    whitening.as_ref(),
+                    faer::Par::Seq,
+                );
+                for (d, log_deviation) in log_deviation.iter_mut().enumerate() {
+                    let precision: f64 = inverse.col(d).squared_norm_l2();
+                    *log_deviation = -0.5 * precision.ln();
+                }
+            }
+        }
+        Ok(Self {
+            approximation,
+            mean,
+            log_deviation,
+            whitening,
+            rounds,
+        })
+    }
+}
+
+impl Running for QuasiNewton {
+    fn step(&mut self, context: &StepContext<'_>) -> Result<StepReport, StepError> {
+        let mut evaluate = evaluator(context.target, context.batch);
+        let dimension = self.mean.len();
+        let noise = self.rounds.noise(context.seed, dimension);
+        let objective = Objective {
+            mean: &self.mean,
+            log_deviation: &self.log_deviation,
+            whitening: &self.whitening,
+            noise: &noise,
+        };
+        let origin = vec![0.0; 2 * dimension];
+        let first = objective.at(&origin, &mut evaluate)?;
+        if !first.value.is_finite() {
+            let valid = first.at.valid_count();
+            let message = format!("only {valid} of {} draws are valid", first.at.draws());
+            return Err(StepError::Recoverable(message));
+        }
+        let asked = objective.residual(&first.gradient, &self.log_deviation);
+        let options = LbfgsOptions {
+            memory: 20,
+            ..LbfgsOptions::default()
+        };
+        let mut path = Lbfgs::new(origin, first.value, first.gradient, options);
+        let mut error = first.at.mean_log_density().1;
+        let mut evaluations = 1.0;
+        while let Some(trial) = path.trial() {
+            let here = objective.at(trial, &mut evaluate)?;
+            path.tell(here.value, &here.gradient);
+            error = here.at.mean_log_density().1;
+            evaluations += 1.0;
+            let (_, log_deviation) = objective.gaussian(path.point());
+            let residual = objective.residual(path.gradient(), &log_deviation);
+            if context.interrupted() || !self.rounds.matters_within(residual) {
+                break;
+            }
+        }
+        let (mean, log_deviation) = objective.gaussian(path.point());
+        let (shift, spread) = objective.residual(path.gradient(), &log_deviation);
+        let variances = log_deviation.iter().map(|l| (2.0 * l).exp()).collect();
+        self.approximation
+            .gaussian_mut()
+            .ok_or_else(|| StepError::Fatal("the approximation is not a Gaussian".into()))?
+            .set(&mean, &Covariance::Diagonal(variances))?;
+        let constant = 0.5 * dimension as f64 * (1.0 + (2.0 * std::f64::consts::PI).ln());
+        let diagnostics = vec![
+            ("elbo", constant - path.value()),
+            ("elbo_error", error),
+            ("draws", self.rounds.draws() as f64),
+            ("evaluations", evaluations),
+            ("shift", shift),
+            ("spread", spread),
+        ];
+        (self.mean, self.log_deviation) = (mean, log_deviation);
+        let progress = if context.interrupted() {
+            Progress::Continue
+        } else {
+            self.rounds.end(asked)
+        };
+        Ok(StepReport {
+            diagnostics,
+            progress,
+        })
+    }
+
+    fn approximation(&self) -> &dyn Approximation {
+        self.approximation.as_ref()
+    }
+
+    fn save(&self) -> Vec<u8> {
+        let writer = StateWriter::default()
+            .blob(&self.approximation.save())
+            .numbers(&self.mean)
+            .numbers(&self.log_deviation)
+            .matrix(&self.whitening);
+        self.rounds.save(writer).finish()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError> {
+        let mut reader = StateReader::new(state);
+        self.approximation.restore(reader.blob()?)?;
+        self.mean = reader.numbers()?;
+        self.log_deviation = reader.numbers()?;
+        self.whitening = reader.matrix()?;
+        self.rounds.restore(&mut reader)?;
+        reader.finish()
+    }
+}

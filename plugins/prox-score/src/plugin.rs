@@ -1,0 +1,101 @@
+//! The choice of how steps are solved.
+
+use firebrand_core::start::{Start, enough_draws};
+use firebrand_core::{
+    Approximation, Inference, InferenceError, OptionsError, Plugin, Requirements, Running, Target,
+};
+
+use crate::general::General;
+use crate::patience::Patience;
+use crate::running::Exact;
+
+firebrand_core::options! {
+    /// Options of `prox-score`.
+    pub struct ProxScoreOptions {
+        /// Draws per step; by default twice the dimension, and at least 64. Gaussians take no fewer than twice the dimension.
+        batch: Option<usize> = None,
+        /// The weight of the scores against staying near at first; it adapts.
+        eta: f64 = 1.0,
+        /// Quasi-Newton iterations within a step, for families whose steps have no closed form.
+        inner_steps: usize = 20,
+        /// The run has converged when averages over two epochs agree within this many standard deviations.
+        tolerance: f64 = 0.02,
+    }
+}
+
+/// Proximal score matching.
+pub struct ProxScore {
+    options: ProxScoreOptions,
+}
+
+impl Plugin for ProxScore {
+    type Options = ProxScoreOptions;
+    const NAME: &'static str = "prox-score";
+    const DOC: &'static str = "Proximal score matching, for any family and for noisy scores";
+
+    fn new(options: ProxScoreOptions) -> Result<Self, OptionsError> {
+        let invalid = |reason| {
+            Err(OptionsError::invalid::<ProxScoreOptions>(
+                Self::NAME,
+                reason,
+            ))
+        };
+        if options.batch.is_some_and(|batch| batch < 2) {
+            return invalid("`batch` must be at least 2");
+        }
+        if !(options.eta.is_finite() && options.eta > 0.0) {
+            return invalid("`eta` must be positive");
+        }
+        Ok(ProxScore { options })
+    }
+}
+
+/// Above this dimension Gaussians with independent coordinates are treated like any family: the closed form keeps a dense
+/// matrix.
+const DENSE_LIMIT: usize = 1000;
+
+impl Inference for ProxScore {
+    fn name(&self) -> &str {
+        Self::NAME
+    }
+
+    fn requires(&self) -> Requirements {
+        Requirements {
+            gaussian: None,
+            score: true,
+        }
+    }
+
+    /// Eight epochs.
+    fn max_steps(&self) -> u64 {
+        2040
+    }
+
+    fn begin(
+        &self,
+        approximation: Box<dyn Approximation>,
+        target: &dyn Target,
+        _start: &Start,
+    ) -> Result<Box<dyn Running>, InferenceError> {
+        let dimension = target.dimension();
+        let wish = self.options.batch.unwrap_or(64);
+        let patience = Patience::new(self.options.eta);
+        if approximation.gaussian().is_some() && dimension <= DENSE_LIMIT {
+            let batch = enough_draws(dimension, wish);
+            let tolerance = self.options.tolerance;
+            return Ok(Box::new(Exact::new(
+                approximation,
+                batch,
+                patience,
+                tolerance,
+            )?));
+        }
+        let batch = self.options.batch.unwrap_or(enough_draws(dimension, 64));
+        Ok(Box::new(General::new(
+            approximation,
+            batch,
+            patience,
+            &self.options,
+        )))
+    }
+}

@@ -1,0 +1,106 @@
+//! The iteration over Gaussians, whose steps are solved exactly.
+
+use faer::Mat;
+use firebrand_core::start::{
+    AveragedGaussian, FactoredGaussian, ScoreMoments, StateReader, StateWriter,
+};
+use firebrand_core::{
+    Approximation, InferenceError, Running, StepContext, StepError, StepReport, Structure,
+};
+
+use crate::gaussian::{independent_step, proximal_step};
+use crate::patience::Patience;
+
+/// One step solves one proximal problem.
+pub struct Exact {
+    gaussian: AveragedGaussian,
+    structure: Structure,
+    batch: usize,
+    patience: Patience,
+}
+
+impl Exact {
+    pub fn new(
+        approximation: Box<dyn Approximation>,
+        batch: usize,
+        patience: Patience,
+        tolerance: f64,
+    ) -> Result<Self, InferenceError> {
+        let structure = approximation
+            .gaussian()
+            .map(|gaussian| gaussian.structure());
+        Ok(Self {
+            gaussian: AveragedGaussian::new(approximation, tolerance)?,
+            structure: structure.unwrap_or(Structure::Dense),
+            batch,
+            patience,
+        })
+    }
+
+    /// Mean and covariance after the step that these moments ask for.
+    fn solve(&self, moments: &ScoreMoments) -> Option<(Vec<f64>, Mat<f64>)> {
+        let FactoredGaussian { mean, factor } = self.gaussian.iterate();
+        let dimension = mean.len();
+        let eta = self.patience.eta();
+        let (shift, narrowed) = match self.structure {
+            Structure::Dense => {
+                let step = proximal_step(&moments.mean, &moments.precision, eta)?;
+                (step.shift, factor * &step.factor)
+            }
+            Structure::Diagonal => {
+                let diagonal: Vec<f64> =
+                    (0..dimension).map(|d| moments.precision[(d, d)]).collect();
+                let (shift, deviations) = independent_step(&moments.mean, &diagonal, eta)?;
+                let narrowed =
+                    Mat::from_fn(dimension, dimension, |i, j| factor[(i, j)] * deviations[j]);
+                (shift, narrowed)
+            }
+        };
+        let shift = factor * Mat::from_fn(dimension, 1, |d, _| shift[d]);
+        let mean = (0..dimension).map(|d| mean[d] + shift[(d, 0)]).collect();
+        Some((mean, &narrowed * narrowed.transpose()))
+    }
+}
+
+impl Running for Exact {
+    fn step(&mut self, context: &StepContext<'_>) -> Result<StepReport, StepError> {
+        let drawn = self.gaussian.draw(context, self.batch)?;
+        let mut diagnostics = self.gaussian.diagnostics(&drawn);
+        let divergence = diagnostics
+            .iter()
+            .find_map(|&(name, value)| (name == "score_divergence").then_some(value));
+        self.patience.learn(divergence.unwrap_or(f64::INFINITY));
+        diagnostics.push(("eta", self.patience.eta()));
+        let moments = ScoreMoments::new(self.gaussian.iterate(), &drawn.noise, &drawn.at);
+        let epochs = self.gaussian.epochs();
+        let outcome = match self.solve(&moments) {
+            Some((mean, covariance)) => self.gaussian.accept(mean, covariance),
+            None => Err(StepError::Recoverable("the step is not finite".into())),
+        };
+        if outcome.is_err() {
+            self.patience.rejected();
+        } else if self.gaussian.epochs() > epochs {
+            self.patience.tighten();
+        }
+        Ok(StepReport {
+            diagnostics,
+            progress: outcome?,
+        })
+    }
+
+    fn approximation(&self) -> &dyn Approximation {
+        self.gaussian.approximation()
+    }
+
+    fn save(&self) -> Vec<u8> {
+        let writer = self.patience.save(StateWriter::default());
+        self.gaussian.save(writer).finish()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError> {
+        let mut reader = StateReader::new(state);
+        self.patience.restore(&mut reader)?;
+        self.gaussian.restore(&mut reader)?;
+        reader.finish()
+    }
+}
