@@ -7,6 +7,7 @@
 //! This crate knows no model language, and no algorithm.
 
 pub mod diagnostics;
+mod draws;
 mod driver;
 mod family;
 mod gaussian;
@@ -14,7 +15,9 @@ mod inference;
 mod options;
 mod placement;
 mod randomness;
+pub mod record;
 pub mod registry;
+mod resample;
 pub mod start;
 mod stop;
 mod suggest;
@@ -23,6 +26,7 @@ mod target;
 mod testing;
 mod trace;
 
+pub use draws::Draws;
 pub use driver::{Checkpoint, Ended, Fit, FitOptions, Moment, Surroundings, fit, fit_within};
 pub use family::{Approximation, Family, FamilyCapabilities, FamilyError, Sample, SampleCotangent};
 pub use gaussian::{Covariance, Gaussian, GaussianStart, Structure, cholesky};

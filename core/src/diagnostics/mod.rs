@@ -25,6 +25,7 @@ use thiserror::Error;
 use crate::family::{Approximation, FamilyError};
 use crate::placement::{to_host, to_mat};
 use crate::randomness::{Stream, noise};
+use crate::resample::systematic;
 use crate::target::{Batch, Target, TargetError};
 use moments::errors_by_weights;
 
@@ -48,12 +49,16 @@ pub struct Diagnosis {
     /// Of those, the fraction outside the support of p, or rejected by it.
     pub invalid: f64,
     /// The evidence lower bound, E_q[log p - log q], over valid draws.
+    #[serde(with = "crate::record::number")]
     pub elbo: f64,
     /// Its Monte-Carlo standard error.
+    #[serde(with = "crate::record::number")]
     pub elbo_error: f64,
     /// The tail shape of the importance ratios.
+    #[serde(with = "crate::record::number")]
     pub k_hat: f64,
     /// The effective sample size of the smoothed importance weights.
+    #[serde(with = "crate::record::number")]
     pub effective: f64,
     /// Errors of q's moments by its importance weights; to be believed when `k_hat` is below 0.7.
     pub by_weights: MomentErrors,
@@ -132,7 +137,11 @@ pub fn diagnose(
         &whitening.pull_score(&rows(&difference, &valid)),
         &whitening.whiten(&rows(&theta, &valid)),
     );
-    let starts = spread(&valid, &base, options.chains);
+    let valid_weights: Vec<f64> = valid.iter().map(|&s| base[s]).collect();
+    let starts: Vec<usize> = systematic(&valid_weights, options.chains.min(valid.len()))
+        .into_iter()
+        .map(|i| valid[i])
+        .collect();
     let baseline = Baseline {
         draws: &constrained,
         weights: &base,
@@ -182,21 +191,6 @@ fn rows(matrix: &Mat<f64>, which: &[usize]) -> Mat<f64> {
     Mat::from_fn(which.len(), matrix.ncols(), |i, j| matrix[(which[i], j)])
 }
 
-/// At most `count` of the draws in `among`, in proportion to their weights (systematic resampling).
-fn spread(among: &[usize], weights: &[f64], count: usize) -> Vec<usize> {
-    let count = count.min(among.len());
-    let total: f64 = among.iter().map(|&s| weights[s]).sum();
-    let mut chosen = Vec::with_capacity(count);
-    let mut cumulative = 0.0;
-    for &s in among {
-        cumulative += weights[s] / total;
-        while chosen.len() < count && (chosen.len() as f64 + 0.5) / count as f64 <= cumulative {
-            chosen.push(s);
-        }
-    }
-    chosen
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,12 +225,5 @@ mod tests {
             assert!((errors.mean() - 0.5).abs() < 0.2, "{errors:?}");
             assert!((errors.log_sd() + 0.8_f64.ln()).abs() < 0.12, "{errors:?}");
         }
-    }
-
-    #[test]
-    fn chains_start_at_draws_in_proportion_to_their_weights() {
-        assert_eq!(spread(&[0, 1, 2, 3], &[0.25; 4], 2), [0, 2]);
-        assert_eq!(spread(&[0, 1, 2], &[0.0, 0.9, 0.1], 3), [1, 1, 1]);
-        assert_eq!(spread(&[4], &[0.2; 5], 3), [4]);
     }
 }

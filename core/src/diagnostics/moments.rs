@@ -63,8 +63,10 @@ pub struct MomentError {
     /// The quantity.
     pub name: String,
     /// The approximation's mean less the posterior's, in posterior standard deviations.
+    #[serde(with = "crate::record::number")]
     pub mean: f64,
     /// The log of the approximation's standard deviation over the posterior's.
+    #[serde(with = "crate::record::number")]
     pub log_sd: f64,
 }
 

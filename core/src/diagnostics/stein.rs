@@ -13,16 +13,22 @@ const MEDIAN_CHI_SQUARED: f64 = 0.454_936_423_119_572_7;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScoreComparison {
     /// `E_q |u|^2 / D`: zero at p = q, and about the relative error of the precision otherwise.
+    #[serde(with = "crate::record::number")]
     pub divergence: f64,
     /// The same with the mean over draws replaced by a scaled median in each direction: few extreme draws do not move it.
+    #[serde(with = "crate::record::number")]
     pub robust_divergence: f64,
     /// The largest entry of E[u], in absolute value.
+    #[serde(with = "crate::record::number")]
     pub mean_residual: f64,
     /// The largest ratio of an entry of E[u] to its Monte-Carlo error.
+    #[serde(with = "crate::record::number")]
     pub mean_significance: f64,
     /// The largest diagonal entry of E[u z'], in absolute value.
+    #[serde(with = "crate::record::number")]
     pub scale_residual: f64,
     /// The largest ratio of a diagonal entry of E[u z'] to its Monte-Carlo error.
+    #[serde(with = "crate::record::number")]
     pub scale_significance: f64,
 }
 

@@ -1,0 +1,83 @@
+//! Files that are either written whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// A file that could not be written. What was there before is still there.
+#[derive(Debug, Error)]
+#[error("cannot write `{}`: {source}", .path.display())]
+pub struct WriteError {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
+
+/// Writes a file by way of a temporary one beside it, which takes its place only once it is complete and on the disk.
+///
+/// # Errors
+/// Whatever the file system says, such as that there is no space left; then neither a partial nor a temporary file
+/// remains.
+pub fn write_atomically(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), WriteError> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    write_whole(&temporary, write)
+        .and_then(|()| fs::rename(&temporary, path))
+        .map_err(|source| {
+            // The first error is the one to report; a temporary file that cannot be removed adds nothing.
+            let _ = fs::remove_file(&temporary);
+            WriteError {
+                path: path.into(),
+                source,
+            }
+        })
+}
+
+fn write_whole(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut out = BufWriter::new(File::create(path)?);
+    write(&mut out)?;
+    out.into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("draws.csv");
+        write_atomically(&path, |out| out.write_all(b"old")).unwrap();
+        let error = write_atomically(&path, |out| {
+            out.write_all(b"new")?;
+            Err(io::Error::from(io::ErrorKind::StorageFull))
+        })
+        .unwrap_err();
+        let expected = format!("cannot write `{}`: no storage space", path.display());
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let error = write_atomically(Path::new("/no/such/folder/x.csv"), |_| Ok(())).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("cannot write `/no/such/folder/x.csv`: ")
+        );
+    }
+}
