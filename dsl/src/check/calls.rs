@@ -1,7 +1,7 @@
 //! Calls of functions, and distribution statements.
 
+use super::absent::{replacement, solver};
 use super::overloads::{Callee, Resolution};
-use super::stan_names::{is_stan_function, replacement, solver};
 use super::suffix::{self, Suffix};
 use super::{Block, Checker, unknown};
 use crate::diagnostics::Diagnostic;
@@ -68,7 +68,6 @@ impl Checker {
     /// That no function has this name, or only functions of Stan that are missing here.
     fn no_function(&self, name: &ast::Ident) -> Diagnostic {
         let text = &name.name;
-        let stan_name = suffix::normalised(text).unwrap_or_else(|| text.clone());
         if let Some(what) = solver(text) {
             return Diagnostic::unsupported(name.span, format!("{what} `{text}`")).label("called here");
         }
@@ -77,7 +76,7 @@ impl Checker {
                 .label("called here")
                 .help(format!("write `{replacement}`"));
         }
-        if is_stan_function(&stan_name) {
+        if library::known_to_stan(text) {
             let message = format!("`{text}` is a Stan function that Firebrand does not support yet");
             return Diagnostic::error(name.span, message).label("called here");
         }
@@ -224,7 +223,7 @@ impl Checker {
                 .label("has a suffix")
                 .help(format!("write `{base}`"));
         }
-        if is_stan_function(&format!("{name}_lpdf")) || is_stan_function(&format!("{name}_lpmf")) {
+        if library::known_to_stan(&format!("{name}_lpdf")) || library::known_to_stan(&format!("{name}_lpmf")) {
             let message = format!("`{name}` is a Stan distribution that Firebrand does not support yet");
             return Diagnostic::error(span, message).label("used here");
         }
@@ -234,11 +233,6 @@ impl Checker {
             .filter_map(|name| name.strip_suffix("_lpdf").or_else(|| name.strip_suffix("_lpmf")))
             .collect();
         Diagnostic::error(span, format!("there is no distribution `{name}`")).label("not known").suggest(name, names)
-    }
-
-    /// Whether the distribution has the cumulative functions that truncation normalises with.
-    pub(super) fn can_be_truncated(&self, distribution: &str) -> bool {
-        ["_lcdf", "_lccdf"].iter().all(|end| library::lookup(&format!("{distribution}{end}")).is_some())
     }
 }
 

@@ -6,6 +6,7 @@
 //! reported as wrong has the type [`Type::Unknown`], which agrees with everything, so that one
 //! mistake gives one message.
 
+mod absent;
 mod blocks;
 mod calls;
 mod declarations;
@@ -16,9 +17,9 @@ mod indexing;
 mod operators;
 mod overloads;
 mod scope;
-mod stan_names;
 mod statements;
 mod suffix;
+mod truncation;
 
 use crate::diagnostics::Diagnostic;
 use crate::hir::{self, ExpressionKind};

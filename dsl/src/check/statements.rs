@@ -142,45 +142,12 @@ impl Checker {
         span: Span,
     ) -> StatementKind {
         let density = self.density(value, distribution, args, span);
-        let truncation = truncation.map(|truncation| self.truncation(truncation, &density, distribution));
-        StatementKind::Tilde { density, truncation }
-    }
-
-    fn truncation(
-        &mut self,
-        truncation: &ast::Truncation,
-        density: &hir::Expression,
-        distribution: &ast::Ident,
-    ) -> hir::Truncation {
-        let mut bound = |bound: &Option<ast::Expr>| {
-            let bound = self.expression(bound.as_ref()?);
-            if !bound.type_.is_scalar() && bound.type_ != Type::Unknown {
-                self.report(
-                    Diagnostic::error(bound.span, "a truncation has numbers as ends")
-                        .label(format!("found `{}`", bound.type_)),
-                );
-            }
-            Some(bound)
-        };
-        let (lower, upper) = (bound(&truncation.lower), bound(&truncation.upper));
-        let variate = match &density.kind {
-            hir::ExpressionKind::Call(_, args) | hir::ExpressionKind::UserCall(_, args) => args.first(),
-            _ => None,
-        };
-        if let Some(variate) = variate {
-            if !variate.type_.is_scalar() && variate.type_ != Type::Unknown {
-                self.report(
-                    Diagnostic::unsupported(truncation.span, "truncation of a container")
-                        .label("truncated here")
-                        .related(variate.span, format!("this is `{}`", variate.type_))
-                        .help("write a loop over its elements"),
-                );
-            } else if !self.can_be_truncated(&distribution.name) {
-                let construct = format!("truncation of `{}`", distribution.name);
-                self.unsupported(truncation.span, &construct);
-            }
+        let rest = truncation.and_then(|truncation| self.truncation(truncation, &density, distribution));
+        let tilde = StatementKind::Tilde { density, truncation: None };
+        match rest {
+            None => tilde,
+            Some(rest) => StatementKind::Block(vec![hir::Statement { kind: tilde, span }, rest]),
         }
-        hir::Truncation { lower, upper }
     }
 
     fn call_statement(&mut self, name: &ast::Ident, args: &[ast::Expr], span: Span) -> Option<StatementKind> {
