@@ -36,10 +36,24 @@ pub(crate) struct Staged {
 /// The seed of random numbers in transformed data: the same on every run, so that a model is one posterior.
 const TRANSFORMED_DATA_SEED: u64 = 0;
 
+/// Runs a program with its data known.
+///
+/// # Errors
+/// Data that contradicts its declaration, and what is wrong or not supported with this data.
 pub(crate) fn stage(program: &Arc<hir::Program>, data: &Data) -> Result<Staged, Vec<Diagnostic>> {
+    stage_as(program, data, true)
+}
+
+/// [`stage`], with loops in lanes or one iteration after the other.
+pub(crate) fn stage_as(
+    program: &Arc<hir::Program>,
+    data: &Data,
+    in_lanes: bool,
+) -> Result<Staged, Vec<Diagnostic>> {
     let one = |stop: Stop| vec![diagnostic(stop)];
     let from_error = |error: StageError| vec![error_diagnostic(error)];
     let mut interpreter = Interpreter::new(program);
+    interpreter.in_lanes = in_lanes;
     bind(&mut interpreter, &program.data, data)?;
     interpreter.set_rng(ChaCha8Rng::seed_from_u64(TRANSFORMED_DATA_SEED));
     interpreter.run(&program.transformed_data).map_err(from_error)?;

@@ -62,6 +62,8 @@ pub struct Interpreter<'p> {
     pub(crate) requirements: Vec<Requirement>,
     pub(crate) rng: Option<ChaCha8Rng>,
     pub(crate) printed: Vec<String>,
+    /// Whether loops may run their iterations together. The other way is slow and obvious: tests compare the two.
+    pub(crate) in_lanes: bool,
     sources: u32,
 }
 
@@ -85,6 +87,7 @@ impl<'p> Interpreter<'p> {
             requirements: Vec::new(),
             rng: None,
             printed: Vec::new(),
+            in_lanes: true,
             sources: 0,
         }
     }
@@ -181,8 +184,12 @@ impl<'p> Interpreter<'p> {
     }
 
     /// Gives up on running the innermost loop's iterations together.
+    ///
+    /// # Panics
+    /// Outside all such loops, where there is one lane and so nothing that differs between lanes.
     pub(crate) fn one_by_one<T>(&self) -> Staged<T> {
-        Err(Stop::Dependence(self.regions.len() - 1, Remedy::Sequential))
+        let innermost = self.regions.len().checked_sub(1).expect("lanes differ only within a loop that runs in lanes");
+        Err(Stop::Dependence(innermost, Remedy::Sequential))
     }
 
     /// All conditions on parameters that hold here, as one mask for these lanes.

@@ -46,7 +46,7 @@ impl Interpreter<'_> {
         if longest == 0 {
             return Ok(Outcome::Next);
         }
-        if longest > 1 || trips.iter().any(|trip| *trip != longest) {
+        if self.in_lanes && (longest > 1 || trips.iter().any(|trip| *trip != longest)) {
             let origin = trips.iter().enumerate().flat_map(|(lane, trip)| vec![lane as u32; *trip]).collect();
             let values = (0..scope.count).flat_map(|lane| (0..trips[lane] as i64).map(move |i| (lane, i)));
             let values = values.map(|(lane, i)| at(&lower, lane) + i).collect();
@@ -66,7 +66,7 @@ impl Interpreter<'_> {
                 Outcome::Next | Outcome::Continue => {}
                 Outcome::Break => break,
                 Outcome::Return if inside.depth == scope.depth => return Ok(Outcome::Return),
-                Outcome::Return | Outcome::Remaining(_) => return self.leave_together(scope),
+                Outcome::Return | Outcome::Remaining(_) => return self.one_by_one(),
             }
         }
         Ok(Outcome::Next)
@@ -94,7 +94,7 @@ impl Interpreter<'_> {
                 Outcome::Next | Outcome::Continue => {}
                 Outcome::Break => break,
                 Outcome::Return => return Ok(Outcome::Return),
-                Outcome::Remaining(_) => return self.leave_together(scope),
+                Outcome::Remaining(_) => return self.one_by_one(),
             }
         }
         Ok(Outcome::Next)
@@ -122,15 +122,10 @@ impl Interpreter<'_> {
                 Outcome::Next | Outcome::Continue => {}
                 Outcome::Break => return Ok(Outcome::Next),
                 Outcome::Return => return Ok(Outcome::Return),
-                Outcome::Remaining(_) => return self.leave_together(scope),
+                Outcome::Remaining(_) => return self.one_by_one(),
             }
         }
         self.fail(condition.span, "this loop does not end")
-    }
-
-    /// Some lanes left a loop and others did not: the loop around them has to run one iteration after the other.
-    fn leave_together<T>(&mut self, _scope: &Scope) -> Staged<T> {
-        self.one_by_one()
     }
 
     fn iteration(&mut self, variable: Slot, value: Value, body: &[Statement], scope: &Scope) -> Staged<Outcome> {

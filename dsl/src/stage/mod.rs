@@ -15,6 +15,8 @@ mod loops;
 mod operators;
 mod statements;
 mod storage;
+#[cfg(test)]
+mod tests;
 
 pub use interpreter::{Interpreter, StageError};
 pub(crate) use interpreter::{Scope, Staged, Stop};
