@@ -2,3 +2,5 @@
 
 pub use firebrand_core as core;
 pub use firebrand_dsl as dsl;
+
+mod plugins;

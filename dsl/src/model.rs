@@ -30,12 +30,18 @@ pub struct Report {
 impl Report {
     /// The diagnostics with their source lines, for a terminal.
     pub fn render(&self, colour: bool) -> String {
-        self.diagnostics.iter().map(|diagnostic| diagnostic.render(&self.sources, colour)).collect()
+        self.diagnostics
+            .iter()
+            .map(|diagnostic| diagnostic.render(&self.sources, colour))
+            .collect()
     }
 
     /// The diagnostics, a line each: file, line, column, message.
     pub fn lines(&self) -> Vec<String> {
-        self.diagnostics.iter().map(|diagnostic| diagnostic.one_line(&self.sources)).collect()
+        self.diagnostics
+            .iter()
+            .map(|diagnostic| diagnostic.one_line(&self.sources))
+            .collect()
     }
 }
 
@@ -80,12 +86,18 @@ impl Model {
     /// # Errors
     /// A file that cannot be read, and everything that is wrong with it.
     pub fn from_file(path: &Path) -> Result<Self, CompileError> {
-        let text = std::fs::read(path)
-            .map_err(|source| CompileError::Unreadable { path: path.display().to_string(), source })?;
+        let text = std::fs::read(path).map_err(|source| CompileError::Unreadable {
+            path: path.display().to_string(),
+            source,
+        })?;
         let text = String::from_utf8_lossy(&text);
         let folder = path.parent().unwrap_or(Path::new(""));
         let include = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
-        Ok(Self::parse_with_includes(&path.display().to_string(), &text, &include)?)
+        Ok(Self::parse_with_includes(
+            &path.display().to_string(),
+            &text,
+            &include,
+        )?)
     }
 
     /// Parses and checks a model's text with the texts that it includes.
@@ -107,10 +119,15 @@ impl Model {
         }
         let sources = Arc::new(sources);
         match program {
-            Some(program) if !diagnostics.iter().any(Diagnostic::is_error) => {
-                Ok(Model { program: Arc::new(program), sources, warnings: diagnostics })
-            }
-            _ => Err(Report { diagnostics, sources }),
+            Some(program) if !diagnostics.iter().any(Diagnostic::is_error) => Ok(Model {
+                program: Arc::new(program),
+                sources,
+                warnings: diagnostics,
+            }),
+            _ => Err(Report {
+                diagnostics,
+                sources,
+            }),
         }
     }
 
@@ -119,7 +136,8 @@ impl Model {
     /// # Errors
     /// Data that contradicts its declaration, and constructs that are not supported with this data.
     pub fn compile(&self, data: &Data, placement: &Placement) -> Result<Posterior, Report> {
-        Posterior::compile(&self.program, data, placement).map_err(|diagnostics| self.report(diagnostics))
+        Posterior::compile(&self.program, data, placement)
+            .map_err(|diagnostics| self.report(diagnostics))
     }
 
     /// What is worth a look in the model, though it is not wrong.
@@ -132,7 +150,15 @@ impl Model {
         &self.program
     }
 
+    /// The texts that the program's spans point into.
+    pub fn sources(&self) -> &SourceMap {
+        &self.sources
+    }
+
     fn report(&self, diagnostics: Vec<Diagnostic>) -> Report {
-        Report { diagnostics, sources: Arc::clone(&self.sources) }
+        Report {
+            diagnostics,
+            sources: Arc::clone(&self.sources),
+        }
     }
 }

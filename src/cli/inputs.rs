@@ -1,0 +1,131 @@
+//! What most subcommands begin with: a model, its data, and where to compute.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use firebrand::core::{Placement, Precision};
+use firebrand::dsl::{Data, Model, Posterior};
+
+use super::failure::{Failure, colour};
+
+/// A model and its data.
+#[derive(Args)]
+pub struct Source {
+    /// The model, in the Stan language.
+    pub model: PathBuf,
+    /// Its data: Stan's JSON, also inside a `.zip`. Variables that the model does not declare are ignored.
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+}
+
+/// Where numbers are computed, and how precise they are.
+#[derive(Args, Clone, Copy)]
+pub struct Computing {
+    /// Where to compute.
+    #[arg(long, value_enum)]
+    pub device: Option<DeviceName>,
+    /// The width of numbers: `f64` unless something else is asked for.
+    #[arg(long, value_enum)]
+    pub precision: Option<PrecisionName>,
+}
+
+/// A device, as the command line names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DeviceName {
+    /// Burn's own backend on the CPU, and compiled loops.
+    Cpu,
+    /// libtorch on the CPU; for programs built with the cargo feature `tch`.
+    Libtorch,
+}
+
+/// A precision, as the command line names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionName {
+    /// 32 bits.
+    F32,
+    /// 64 bits.
+    F64,
+}
+
+impl Computing {
+    /// The device and the precision.
+    ///
+    /// # Errors
+    /// A device that this program was built without.
+    pub fn placement(self) -> Result<Placement, Failure> {
+        let mut placement = match self.device {
+            None | Some(DeviceName::Cpu) => Placement::cpu(),
+            Some(DeviceName::Libtorch) => libtorch()?,
+        };
+        if let Some(precision) = self.precision {
+            placement.precision = match precision {
+                PrecisionName::F32 => Precision::F32,
+                PrecisionName::F64 => Precision::F64,
+            };
+        }
+        Ok(placement)
+    }
+}
+
+#[cfg(feature = "tch")]
+fn libtorch() -> Result<Placement, Failure> {
+    let device = burn::tensor::Device::libtorch();
+    Ok(Placement {
+        device,
+        precision: Precision::F64,
+    })
+}
+
+#[cfg(not(feature = "tch"))]
+fn libtorch() -> Result<Placement, Failure> {
+    Err(Failure::Usage(
+        "this program was built without libtorch; build it with `cargo build --release --features tch`, with LIBTORCH \
+         naming a folder that has libtorch's `lib` and `include`"
+            .into(),
+    ))
+}
+
+impl Source {
+    /// Reads the model; its warnings go to standard error.
+    pub fn model(&self) -> Result<Model, Failure> {
+        read_model(&self.model)
+    }
+
+    /// Reads and compiles the model with its data.
+    pub fn compile(&self, placement: &Placement) -> Result<Posterior, Failure> {
+        compile(&self.model()?, self.data.as_deref(), placement)
+    }
+}
+
+/// Reads a model; its warnings go to standard error.
+pub fn read_model(path: &Path) -> Result<Model, Failure> {
+    let model = Model::from_file(path)?;
+    eprint!("{}", model.warnings().render(colour()));
+    Ok(model)
+}
+
+/// Compiles a model with its data; what it prints goes to standard error.
+pub fn compile(
+    model: &Model,
+    data: Option<&Path>,
+    placement: &Placement,
+) -> Result<Posterior, Failure> {
+    if data.is_none() && !model.program().data.is_empty() {
+        let names: Vec<&str> = model
+            .program()
+            .data
+            .iter()
+            .map(|variable| variable.name.as_str())
+            .collect();
+        return Err(Failure::Model(format!(
+            "the model declares data ({}): name its file with `--data`",
+            names.join(", ")
+        )));
+    }
+    let data = data.map_or_else(|| Ok(Data::empty()), Data::from_file)?;
+    let posterior = model.compile(&data, placement)?;
+    for line in posterior.printed() {
+        eprintln!("{line}");
+    }
+    Ok(posterior)
+}

@@ -1,0 +1,59 @@
+//! The command line: one file for each subcommand, and what they share.
+//!
+//! Every subcommand is a function from its arguments to `Result<(), Failure>`; [`Failure`] alone knows exit statuses. Results go
+//! to standard output, everything else to standard error.
+
+mod bench;
+mod check;
+mod completions;
+mod declared;
+mod failure;
+mod inputs;
+mod plugins;
+mod points;
+mod score;
+mod table;
+mod typical;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+
+const EXAMPLES: &str = "\
+Examples:
+  firebrand check eight_schools.stan --data eight_schools.json
+  firebrand score eight_schools.stan --data eight_schools.json --at points.txt
+  firebrand bench eight_schools.stan --data eight_schools.json --draws 1,64,1024
+
+Exit status: 0 done, 1 the model or its data is wrong, 2 usage, 3 the fit failed.";
+
+/// Variational inference for models in the Stan language: a posterior with an honest verdict.
+#[derive(Parser)]
+#[command(name = "firebrand", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Check(check::CheckArgs),
+    Score(score::ScoreArgs),
+    Bench(bench::BenchArgs),
+    Plugins(plugins::PluginsArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Check(args) => check::run(&args),
+        Command::Score(args) => score::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Plugins(args) => plugins::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    };
+    done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
+}
