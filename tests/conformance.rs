@@ -55,13 +55,19 @@ struct Errors {
 impl Errors {
     /// What stands for a comparison that did not come to its end.
     fn panicked() -> Self {
-        Errors { density: f64::INFINITY, ..Errors::default() }
+        Errors {
+            density: f64::INFINITY,
+            ..Errors::default()
+        }
     }
 }
 
 #[test]
 fn posteriors_agree_with_stan() {
-    let (Ok(database), Ok(oracle)) = (std::env::var("FIREBRAND_POSTERIORDB"), std::env::var("FIREBRAND_ORACLE")) else {
+    let (Ok(database), Ok(oracle)) = (
+        std::env::var("FIREBRAND_POSTERIORDB"),
+        std::env::var("FIREBRAND_ORACLE"),
+    ) else {
         eprintln!("FIREBRAND_POSTERIORDB and FIREBRAND_ORACLE are not set: nothing is compared");
         return;
     };
@@ -69,7 +75,13 @@ fn posteriors_agree_with_stan() {
     let only = std::env::var("FIREBRAND_ONLY").unwrap_or_default();
     let mut names: Vec<String> = std::fs::read_dir(&oracle)
         .expect("the oracle's folder")
-        .filter_map(|file| file.ok()?.file_name().to_str()?.strip_suffix(".json.gz").map(str::to_string))
+        .filter_map(|file| {
+            file.ok()?
+                .file_name()
+                .to_str()?
+                .strip_suffix(".json.gz")
+                .map(str::to_string)
+        })
         .filter(|name| name.contains(&only))
         .collect();
     names.sort();
@@ -85,18 +97,30 @@ fn posteriors_agree_with_stan() {
             Outcome::Errors(errors) => {
                 supported += 1;
                 let worst = errors.density.max(errors.score).max(errors.constrained);
-                let verdict = if worst <= TOLERANCE { "agrees" } else { "DIFFERS" };
+                let verdict = if worst <= TOLERANCE {
+                    "agrees"
+                } else {
+                    "DIFFERS"
+                };
                 if verdict == "DIFFERS" {
                     wrong.push(name.clone());
                 }
                 println!(
                     "| {name} | {verdict} | {:.1e} | {:.1e} | {:.1e} | {} | {:.3} |",
-                    errors.density, errors.score, errors.constrained, errors.source_operations, errors.seconds
+                    errors.density,
+                    errors.score,
+                    errors.constrained,
+                    errors.source_operations,
+                    errors.seconds
                 );
             }
         }
     }
-    println!("{supported} of {} supported, {} differ", names.len(), wrong.len());
+    println!(
+        "{supported} of {} supported, {} differ",
+        names.len(),
+        wrong.len()
+    );
     assert!(wrong.is_empty(), "these differ from Stan: {wrong:?}");
 }
 
@@ -112,10 +136,16 @@ fn compare(database: &Path, name: &str, oracle: &Oracle) -> Outcome {
         ..Errors::default()
     };
     assert_eq!(posterior.dimension(), oracle.dim, "{name}: the dimension");
-    let flat: Vec<f64> = oracle.points.iter().flat_map(|point| point.theta.iter().copied()).collect();
+    let flat: Vec<f64> = oracle
+        .points
+        .iter()
+        .flat_map(|point| point.theta.iter().copied())
+        .collect();
     let placement = Placement::cpu();
     let theta = placement.matrix(flat, [oracle.points.len(), oracle.dim]);
-    let evaluation = posterior.log_density_and_score(&theta, &Batch::Full).expect("a density");
+    let evaluation = posterior
+        .log_density_and_score(&theta, &Batch::Full)
+        .expect("a density");
     let (densities, scores) = (to_host(&evaluation.log_density), to_host(&evaluation.score));
     for (i, point) in oracle.points.iter().enumerate() {
         let Some(expected) = point.log_density else {
@@ -124,15 +154,25 @@ fn compare(database: &Path, name: &str, oracle: &Oracle) -> Outcome {
             }
             continue;
         };
-        errors.density = errors.density.max((densities[i] - expected).abs() / expected.abs().max(1.0));
+        errors.density = errors
+            .density
+            .max((densities[i] - expected).abs() / expected.abs().max(1.0));
         let score = &scores[i * oracle.dim..(i + 1) * oracle.dim];
-        let largest = point.score.iter().flatten().fold(0.0_f64, |a, b| a.max(b.abs()));
+        let largest = point
+            .score
+            .iter()
+            .flatten()
+            .fold(0.0_f64, |a, b| a.max(b.abs()));
         let difference = score
             .iter()
             .zip(&point.score)
             .filter_map(|(found, expected)| expected.map(|expected| (found - expected).abs()))
             .fold(0.0_f64, f64::max);
-        errors.score = errors.score.max(if largest > 0.0 { difference / largest } else { difference });
+        errors.score = errors.score.max(if largest > 0.0 {
+            difference / largest
+        } else {
+            difference
+        });
     }
     errors.constrained = constrained_error(&posterior, &oracle.points);
     Outcome::Errors(errors)
@@ -155,7 +195,9 @@ fn constrained_error(posterior: &Posterior, points: &[Point]) -> f64 {
                 Some((name, indices)) => format!("{name}[{}]", indices.replace('.', ",")),
                 None => name.clone(),
             };
-            let Some(position) = found.position(&ours) else { panic!("there is no {ours}") };
+            let Some(position) = found.position(&ours) else {
+                panic!("there is no {ours}")
+            };
             worst = worst.max((found.values[position] - value).abs() / value.abs().max(1.0));
         }
     }
@@ -163,14 +205,18 @@ fn constrained_error(posterior: &Posterior, points: &[Point]) -> f64 {
 }
 
 fn compile(database: &Path, name: &str) -> Result<Posterior, String> {
-    let entry: Entry =
-        serde_json::from_str(&std::fs::read_to_string(database.join(format!("posteriors/{name}.json"))).expect("a posterior"))
-            .expect("a posterior's record");
+    let entry: Entry = serde_json::from_str(
+        &std::fs::read_to_string(database.join(format!("posteriors/{name}.json")))
+            .expect("a posterior"),
+    )
+    .expect("a posterior's record");
     let model: PathBuf = database.join(format!("models/stan/{}.stan", entry.model_name));
     let data = database.join(format!("data/data/{}.json.zip", entry.data_name));
     let model = Model::from_file(&model).map_err(|error| first_line(&error.to_string()))?;
     let data = Data::from_file(&data).map_err(|error| first_line(&error.to_string()))?;
-    model.compile(&data, &Placement::cpu()).map_err(|report| report.lines().first().cloned().unwrap_or_default())
+    model
+        .compile(&data, &Placement::cpu())
+        .map_err(|report| report.lines().first().cloned().unwrap_or_default())
 }
 
 fn first_line(text: &str) -> String {
@@ -180,6 +226,8 @@ fn first_line(text: &str) -> String {
 fn read_oracle(path: &Path) -> Oracle {
     let mut text = String::new();
     let file = std::fs::File::open(path).expect("an oracle file");
-    flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("gzipped text");
+    flate2::read::GzDecoder::new(file)
+        .read_to_string(&mut text)
+        .expect("gzipped text");
     serde_json::from_str(&text).expect("an oracle file's JSON")
 }

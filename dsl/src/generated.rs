@@ -33,7 +33,10 @@ impl Generator {
         environment: Vec<(Slot, Value)>,
         parameters: &[Parameter],
     ) -> Self {
-        let slots = program.parameters.iter().chain(declarations(&program.transformed_parameters));
+        let slots = program
+            .parameters
+            .iter()
+            .chain(declarations(&program.transformed_parameters));
         let inputs = slots
             .zip(parameters)
             .map(|(declaration, parameter)| Input {
@@ -42,7 +45,11 @@ impl Generator {
                 is_int: matches!(declaration.type_.element, Element::Int),
             })
             .collect();
-        Generator { program: Arc::clone(program), environment, inputs }
+        Generator {
+            program: Arc::clone(program),
+            environment,
+            inputs,
+        }
     }
 
     /// The generated quantities with their shapes, where sizes are known before any draw is.
@@ -69,7 +76,12 @@ impl Generator {
     ///
     /// # Errors
     /// What the block itself does wrong, in a sentence.
-    pub(crate) fn extend(&self, values: Vec<f64>, draws: usize, seed: u64) -> Result<Vec<f64>, String> {
+    pub(crate) fn extend(
+        &self,
+        values: Vec<f64>,
+        draws: usize,
+        seed: u64,
+    ) -> Result<Vec<f64>, String> {
         if self.program.generated_quantities.is_empty() || draws == 0 {
             return Ok(values);
         }
@@ -83,7 +95,13 @@ impl Generator {
         Ok(extended)
     }
 
-    fn generate(&self, row: &[f64], draw: usize, seed: u64, into: &mut Vec<f64>) -> Result<(), String> {
+    fn generate(
+        &self,
+        row: &[f64],
+        draw: usize,
+        seed: u64,
+        into: &mut Vec<f64>,
+    ) -> Result<(), String> {
         let mut interpreter = Interpreter::new(&self.program);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(draw as u64);
@@ -97,7 +115,9 @@ impl Generator {
             interpreter.set(input.slot, from_columns(&row[start..start + count], input));
             start += count;
         }
-        interpreter.run(&self.program.generated_quantities).map_err(|error| error.message)?;
+        interpreter
+            .run(&self.program.generated_quantities)
+            .map_err(|error| error.message)?;
         for declaration in declarations(&self.program.generated_quantities) {
             if let Some(value) = interpreter.get(declaration.slot) {
                 push_columns(&value, into);
@@ -152,7 +172,10 @@ mod tests {
 
     #[test]
     fn columns_visit_the_first_index_fastest() {
-        assert_eq!(column_major(&[2, 3]).collect::<Vec<_>>(), [0, 3, 1, 4, 2, 5]);
+        assert_eq!(
+            column_major(&[2, 3]).collect::<Vec<_>>(),
+            [0, 3, 1, 4, 2, 5]
+        );
         assert_eq!(column_major(&[]).collect::<Vec<_>>(), [0]);
     }
 }

@@ -76,9 +76,15 @@ pub enum Element {
 pub enum Constraint {
     None,
     /// Either may be missing, not both. Scalars, or containers of the declared shape.
-    Bounds { lower: Option<Expression>, upper: Option<Expression> },
+    Bounds {
+        lower: Option<Expression>,
+        upper: Option<Expression>,
+    },
     /// Either may be missing, not both.
-    Affine { offset: Option<Expression>, multiplier: Option<Expression> },
+    Affine {
+        offset: Option<Expression>,
+        multiplier: Option<Expression>,
+    },
     Simplex,
     Ordered,
     PositiveOrdered,
@@ -106,17 +112,40 @@ pub struct Statement {
 pub enum StatementKind {
     Declare(Declaration, Option<Expression>),
     /// `target op= value`; no `op` for plain `=`.
-    Assign { target: Place, op: Option<BinaryOp>, value: Expression },
+    Assign {
+        target: Place,
+        op: Option<BinaryOp>,
+        value: Expression,
+    },
     /// `target += value`; a container is summed.
     TargetAdd(Expression),
     /// `value ~ distribution(arguments)`: `density` is its `_lpdf` or `_lpmf`, and constants may be dropped.
-    Tilde { density: Expression, truncation: Option<Truncation> },
-    If { condition: Expression, then: Vec<Statement>, otherwise: Vec<Statement> },
+    Tilde {
+        density: Expression,
+        truncation: Option<Truncation>,
+    },
+    If {
+        condition: Expression,
+        then: Vec<Statement>,
+        otherwise: Vec<Statement>,
+    },
     /// `for (variable in lower:upper)`
-    For { variable: Slot, lower: Expression, upper: Expression, body: Vec<Statement> },
+    For {
+        variable: Slot,
+        lower: Expression,
+        upper: Expression,
+        body: Vec<Statement>,
+    },
     /// `for (variable in container)`; a matrix is walked in column-major order.
-    ForEach { variable: Slot, container: Expression, body: Vec<Statement> },
-    While { condition: Expression, body: Vec<Statement> },
+    ForEach {
+        variable: Slot,
+        container: Expression,
+        body: Vec<Statement>,
+    },
+    While {
+        condition: Expression,
+        body: Vec<Statement>,
+    },
     Break,
     Continue,
     Return(Option<Expression>),

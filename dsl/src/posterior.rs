@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use firebrand_core::{
-    Batch, Block, Column, Constrained, Density, Evaluation, Parameter, Placement, Precision, Target, TargetError,
-    to_host,
+    Batch, Block, Column, Constrained, Density, Evaluation, Parameter, Placement, Precision,
+    Target, TargetError, to_host,
 };
 use firebrand_graph as graph;
 use firebrand_graph::{Expr, NodeId, Op, Program};
@@ -90,14 +90,20 @@ impl Posterior {
         let nodes = live_operations(&graph, &[density, score, valid]);
         let mut columns: Vec<Column> = parameters
             .iter()
-            .flat_map(|p| p.columns().into_iter().map(|name| Column { name, block: p.block }))
+            .flat_map(|p| {
+                p.columns().into_iter().map(|name| Column {
+                    name,
+                    block: p.block,
+                })
+            })
             .collect();
         let generator = Generator::new(program, environment, &parameters);
         let mut parameters = parameters;
         for generated in generator.declared() {
-            columns.extend(
-                generated.columns().into_iter().map(|name| Column { name, block: Block::GeneratedQuantities }),
-            );
+            columns.extend(generated.columns().into_iter().map(|name| Column {
+                name,
+                block: Block::GeneratedQuantities,
+            }));
             parameters.push(generated);
         }
         Ok(Posterior {
@@ -111,7 +117,10 @@ impl Posterior {
             score_program,
             reasons,
             generator,
-            size: Size { source_operations, nodes },
+            size: Size {
+                source_operations,
+                nodes,
+            },
             printed,
         })
     }
@@ -148,11 +157,17 @@ impl Posterior {
     fn check(&self, theta: &Tensor<2>, batch: &Batch) -> Result<usize, TargetError> {
         let [draws, found] = theta.dims();
         if found != self.dimension {
-            return Err(TargetError::Dimension { expected: self.dimension, found });
+            return Err(TargetError::Dimension {
+                expected: self.dimension,
+                found,
+            });
         }
         if let Batch::Rows { plate, .. } = batch {
             let because = "a compiled model is evaluated on all of its data".to_string();
-            return Err(TargetError::Batch { plate: plate.clone(), because });
+            return Err(TargetError::Batch {
+                plate: plate.clone(),
+                because,
+            });
         }
         Ok(draws)
     }
@@ -163,17 +178,30 @@ impl Target for Posterior {
         self.dimension
     }
 
-    fn log_density_and_score(&self, theta: &Tensor<2>, batch: &Batch) -> Result<Evaluation, TargetError> {
+    fn log_density_and_score(
+        &self,
+        theta: &Tensor<2>,
+        batch: &Batch,
+    ) -> Result<Evaluation, TargetError> {
         let draws = self.check(theta, batch)?;
-        let mut outputs = self.score_program.run(std::slice::from_ref(theta)).into_iter();
-        let (Some(density), Some(score), Some(met)) = (outputs.next(), outputs.next(), outputs.next()) else {
+        let mut outputs = self
+            .score_program
+            .run(std::slice::from_ref(theta))
+            .into_iter();
+        let (Some(density), Some(score), Some(met)) =
+            (outputs.next(), outputs.next(), outputs.next())
+        else {
             return Err(TargetError::Model("the program has no outputs".into()));
         };
         let score = spread(score, draws);
         let (mut log_density, mut valid) = validity(&density, &met, draws);
         let mut scores = to_host(&score);
         let mut changed = false;
-        for (draw, row) in scores.chunks_exact_mut(self.dimension.max(1)).enumerate().take(draws) {
+        for (draw, row) in scores
+            .chunks_exact_mut(self.dimension.max(1))
+            .enumerate()
+            .take(draws)
+        {
             if valid[draw] && row.iter().all(|x| x.is_finite()) {
                 continue;
             }
@@ -182,8 +210,16 @@ impl Target for Posterior {
             row.fill(0.0);
             changed = true;
         }
-        let score = if changed { self.placement.matrix(scores, [draws, self.dimension]) } else { score };
-        Ok(Evaluation { log_density: self.placement.vector(&log_density), score, valid })
+        let score = if changed {
+            self.placement.matrix(scores, [draws, self.dimension])
+        } else {
+            score
+        };
+        Ok(Evaluation {
+            log_density: self.placement.vector(&log_density),
+            score,
+            valid,
+        })
     }
 
     fn log_density(&self, theta: &Tensor<2>, batch: &Batch) -> Result<Density, TargetError> {
@@ -193,7 +229,10 @@ impl Target for Posterior {
             return Err(TargetError::Model("the program has no outputs".into()));
         };
         let (log_density, valid) = validity(density, met, draws);
-        Ok(Density { log_density: self.placement.vector(&log_density), valid })
+        Ok(Density {
+            log_density: self.placement.vector(&log_density),
+            valid,
+        })
     }
 
     fn parameters(&self) -> &[Parameter] {
@@ -207,8 +246,14 @@ impl Target for Posterior {
             return Err(TargetError::Model("the program has no outputs".into()));
         };
         let values = to_host(&spread(output, draws));
-        let values = self.generator.extend(values, draws, seed).map_err(TargetError::Model)?;
-        Ok(Constrained { columns: self.columns.clone(), values })
+        let values = self
+            .generator
+            .extend(values, draws, seed)
+            .map_err(TargetError::Model)?;
+        Ok(Constrained {
+            columns: self.columns.clone(),
+            values,
+        })
     }
 
     fn placement(&self) -> &Placement {
@@ -219,7 +264,11 @@ impl Target for Posterior {
 /// `[S, n]` from an output that may be the same for all draws.
 fn spread(output: Tensor<2>, draws: usize) -> Tensor<2> {
     let [rows, columns] = output.dims();
-    if rows == draws { output } else { output.expand([draws, columns]) }
+    if rows == draws {
+        output
+    } else {
+        output.expand([draws, columns])
+    }
 }
 
 /// The log density on the host, minus infinity where a draw is not valid.
@@ -229,7 +278,13 @@ fn validity(density: &Tensor<2>, met: &Tensor<2>, draws: usize) -> (Vec<f64>, Ve
         .map(|draw| met[draw % met.len()] != 0.0 && density[draw % density.len()].is_finite())
         .collect();
     let log_density = (0..draws)
-        .map(|draw| if valid[draw] { density[draw % density.len()] } else { f64::NEG_INFINITY })
+        .map(|draw| {
+            if valid[draw] {
+                density[draw % density.len()]
+            } else {
+                f64::NEG_INFINITY
+            }
+        })
         .collect();
     (log_density, valid)
 }
@@ -245,7 +300,9 @@ fn met_by_draw(graph: &mut graph::Graph, met: &Expr) -> Expr {
 
 /// Distinct calls of the source among the nodes that an output needs.
 fn source_operations(graph: &graph::Graph, output: &Expr) -> usize {
-    let Some(output) = output.as_node() else { return 0 };
+    let Some(output) = output.as_node() else {
+        return 0;
+    };
     let live = graph.live(&[output]);
     let mut calls: Vec<_> = graph
         .nodes()
@@ -264,5 +321,10 @@ fn source_operations(graph: &graph::Graph, output: &Expr) -> usize {
 fn live_operations(graph: &graph::Graph, outputs: &[NodeId]) -> usize {
     let live = graph.live(outputs);
     let computes = |op: &Op| !matches!(op, Op::Const(_) | Op::Input(_));
-    graph.nodes().iter().zip(live).filter(|(node, live)| *live && computes(&node.op)).count()
+    graph
+        .nodes()
+        .iter()
+        .zip(live)
+        .filter(|(node, live)| *live && computes(&node.op))
+        .count()
 }

@@ -56,17 +56,30 @@ pub(crate) fn stage_as(
     interpreter.in_lanes = in_lanes;
     bind(&mut interpreter, &program.data, data)?;
     interpreter.set_rng(ChaCha8Rng::seed_from_u64(TRANSFORMED_DATA_SEED));
-    interpreter.run(&program.transformed_data).map_err(from_error)?;
+    interpreter
+        .run(&program.transformed_data)
+        .map_err(from_error)?;
     check_block(&mut interpreter, &program.transformed_data).map_err(one)?;
     if let Some(broken) = interpreter.take_requirements().first() {
-        let span = program.transformed_data.first().map(|statement| statement.span).unwrap_or_default();
+        let span = program
+            .transformed_data
+            .first()
+            .map(|statement| statement.span)
+            .unwrap_or_default();
         let message = format!("transformed data: {}", broken.message);
         return Err(vec![Diagnostic::error(span, message)]);
     }
     interpreter.rng = None;
-    let known = program.data.iter().map(|d| d.slot).chain(declared_slots(&program.transformed_data));
-    let environment: Vec<(Slot, Value)> =
-        known.collect::<Vec<_>>().into_iter().filter_map(|slot| Some((slot, interpreter.get(slot)?))).collect();
+    let known = program
+        .data
+        .iter()
+        .map(|d| d.slot)
+        .chain(declared_slots(&program.transformed_data));
+    let environment: Vec<(Slot, Value)> = known
+        .collect::<Vec<_>>()
+        .into_iter()
+        .filter_map(|slot| Some((slot, interpreter.get(slot)?)))
+        .collect();
 
     let root = interpreter.root();
     let mut sizes = Vec::new();
@@ -97,10 +110,14 @@ pub(crate) fn stage_as(
             unconstrained: *size,
         });
     }
-    interpreter.run(&program.transformed_parameters).map_err(from_error)?;
+    interpreter
+        .run(&program.transformed_parameters)
+        .map_err(from_error)?;
     check_block(&mut interpreter, &program.transformed_parameters).map_err(one)?;
     for declaration in declarations(&program.transformed_parameters) {
-        let Some(value) = interpreter.get(declaration.slot) else { continue };
+        let Some(value) = interpreter.get(declaration.slot) else {
+            continue;
+        };
         let shape = value.dims(&interpreter.graph).to_vec();
         values.push(by_columns(&mut interpreter.graph, &value.to_reals()));
         parameters.push(Parameter {
@@ -119,7 +136,17 @@ pub(crate) fn stage_as(
         [] => firebrand_graph::Array::vector(Vec::new()).into(),
         values => graph.concat(values, 0),
     };
-    Ok(Staged { graph, theta, dimension, log_density, requirements, parameters, constrained, environment, printed })
+    Ok(Staged {
+        graph,
+        theta,
+        dimension,
+        log_density,
+        requirements,
+        parameters,
+        constrained,
+        environment,
+        printed,
+    })
 }
 
 /// Rejects what breaks the constraints of a block's own variables.
@@ -129,10 +156,12 @@ fn check_block(interpreter: &mut Interpreter, statements: &[Statement]) -> Resul
 
 /// The declarations at the top of a block.
 pub(crate) fn declarations(statements: &[Statement]) -> impl Iterator<Item = &Declaration> {
-    statements.iter().filter_map(|statement| match &statement.kind {
-        StatementKind::Declare(declaration, _) => Some(declaration),
-        _ => None,
-    })
+    statements
+        .iter()
+        .filter_map(|statement| match &statement.kind {
+            StatementKind::Declare(declaration, _) => Some(declaration),
+            _ => None,
+        })
 }
 
 fn declared_slots(statements: &[Statement]) -> impl Iterator<Item = Slot> {
@@ -166,6 +195,10 @@ pub(crate) fn diagnostic(stop: Stop) -> Diagnostic {
 }
 
 pub(crate) fn error_diagnostic(error: StageError) -> Diagnostic {
-    let label = if error.unsupported { "not supported yet" } else { "here" };
+    let label = if error.unsupported {
+        "not supported yet"
+    } else {
+        "here"
+    };
     Diagnostic::error(error.span, error.message).label(label)
 }

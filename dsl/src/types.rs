@@ -9,7 +9,10 @@ pub enum Type {
     RowVector,
     Matrix,
     /// An array of `dimensions` axes over elements that are not arrays themselves.
-    Array { element: Box<Type>, dimensions: usize },
+    Array {
+        element: Box<Type>,
+        dimensions: usize,
+    },
     Complex,
     ComplexVector,
     ComplexRowVector,
@@ -31,15 +34,27 @@ impl Type {
     pub fn array_of(self, dimensions: usize) -> Type {
         match self {
             element if dimensions == 0 => element,
-            Type::Array { element, dimensions: inner } => Type::Array { element, dimensions: inner + dimensions },
-            element => Type::Array { element: Box::new(element), dimensions },
+            Type::Array {
+                element,
+                dimensions: inner,
+            } => Type::Array {
+                element,
+                dimensions: inner + dimensions,
+            },
+            element => Type::Array {
+                element: Box::new(element),
+                dimensions,
+            },
         }
     }
 
     /// What one index selects: the element of an array or vector, the row of a matrix.
     pub fn indexed(&self) -> Option<Type> {
         match self {
-            Type::Array { element, dimensions } => Some((**element).clone().array_of(dimensions - 1)),
+            Type::Array {
+                element,
+                dimensions,
+            } => Some((**element).clone().array_of(dimensions - 1)),
             Type::Vector | Type::RowVector => Some(Type::Real),
             Type::Matrix => Some(Type::RowVector),
             Type::ComplexVector | Type::ComplexRowVector => Some(Type::Complex),
@@ -51,7 +66,10 @@ impl Type {
     /// How many axes a value of this type has: arrays' and those of its vectors and matrices.
     pub fn rank(&self) -> usize {
         match self {
-            Type::Array { element, dimensions } => dimensions + element.rank(),
+            Type::Array {
+                element,
+                dimensions,
+            } => dimensions + element.rank(),
             Type::Vector | Type::RowVector | Type::ComplexVector | Type::ComplexRowVector => 1,
             Type::Matrix | Type::ComplexMatrix => 2,
             _ => 0,
@@ -72,7 +90,10 @@ impl Type {
     pub fn promoted(&self) -> Type {
         match self {
             Type::Int => Type::Real,
-            Type::Array { element, dimensions } => element.promoted().array_of(*dimensions),
+            Type::Array {
+                element,
+                dimensions,
+            } => element.promoted().array_of(*dimensions),
             other => other.clone(),
         }
     }
@@ -82,10 +103,19 @@ impl Type {
         match (self, expected) {
             (Type::Unknown, _) | (_, Type::Unknown) => true,
             (Type::Int, Type::Real | Type::Complex) | (Type::Real, Type::Complex) => true,
-            (Type::Array { element: a, dimensions: m }, Type::Array { element: b, dimensions: n }) => {
-                m == n && a.converts_to(b)
+            (
+                Type::Array {
+                    element: a,
+                    dimensions: m,
+                },
+                Type::Array {
+                    element: b,
+                    dimensions: n,
+                },
+            ) => m == n && a.converts_to(b),
+            (Type::Tuple(a), Type::Tuple(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.converts_to(b))
             }
-            (Type::Tuple(a), Type::Tuple(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.converts_to(b)),
             (a, b) => a == b,
         }
     }
@@ -109,7 +139,10 @@ impl fmt::Display for Type {
             Type::Vector => f.write_str("vector"),
             Type::RowVector => f.write_str("row_vector"),
             Type::Matrix => f.write_str("matrix"),
-            Type::Array { element, dimensions } => {
+            Type::Array {
+                element,
+                dimensions,
+            } => {
                 write!(f, "array[{}] {element}", ",".repeat(dimensions - 1))
             }
             Type::Complex => f.write_str("complex"),

@@ -20,15 +20,25 @@ pub struct Ints {
 impl Ints {
     /// One integer, the same in every lane.
     pub fn scalar(value: i64) -> Self {
-        Ints { shape: Shape::from_slice(&[1]), data: Arc::new(vec![value]) }
+        Ints {
+            shape: Shape::from_slice(&[1]),
+            data: Arc::new(vec![value]),
+        }
     }
 
     /// # Panics
     /// When `data` does not fill `shape` (which leads with the lanes).
     pub fn new(shape: impl AsRef<[usize]>, data: Vec<i64>) -> Self {
         let shape = Shape::from_slice(shape.as_ref());
-        assert_eq!(shape.iter().product::<usize>(), data.len(), "ints of shape {shape:?}");
-        Ints { shape, data: Arc::new(data) }
+        assert_eq!(
+            shape.iter().product::<usize>(),
+            data.len(),
+            "ints of shape {shape:?}"
+        );
+        Ints {
+            shape,
+            data: Arc::new(data),
+        }
     }
 
     /// The value's own axes.
@@ -43,7 +53,10 @@ impl Ints {
 
     /// The same numbers as reals.
     pub fn to_reals(&self) -> Expr {
-        Expr::Data(Array::new(&self.shape, self.data.iter().map(|x| *x as f64).collect()))
+        Expr::Data(Array::new(
+            &self.shape,
+            self.data.iter().map(|x| *x as f64).collect(),
+        ))
     }
 }
 

@@ -10,10 +10,17 @@ use super::{Entry, Numbers};
 impl<'de> Deserialize<'de> for Entry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut reading = Reading::default();
-        Element { reading: &mut reading, depth: 0 }.deserialize(deserializer)?;
+        Element {
+            reading: &mut reading,
+            depth: 0,
+        }
+        .deserialize(deserializer)?;
         Ok(match reading.other {
             Some(other) => Entry::Other(other),
-            None => Entry::Numbers { dims: reading.dims, numbers: reading.numbers },
+            None => Entry::Numbers {
+                dims: reading.dims,
+                numbers: reading.numbers,
+            },
         })
     }
 }
@@ -29,7 +36,12 @@ struct Reading {
 
 impl Default for Reading {
     fn default() -> Self {
-        Reading { dims: Vec::new(), numbers: Numbers::Ints(Vec::new()), scalar_depth: None, other: None }
+        Reading {
+            dims: Vec::new(),
+            numbers: Numbers::Ints(Vec::new()),
+            scalar_depth: None,
+            other: None,
+        }
     }
 }
 
@@ -60,7 +72,9 @@ impl Reading {
 
     fn array(&mut self, length: usize, depth: usize) {
         match self.dims.get(depth) {
-            Some(known) if *known != length => self.refuse("an array whose rows differ in length".into()),
+            Some(known) if *known != length => {
+                self.refuse("an array whose rows differ in length".into())
+            }
             Some(_) => {}
             None => self.dims.resize(depth + 1, length),
         }
@@ -113,7 +127,9 @@ impl<'de> Visitor<'de> for Element<'_> {
     fn visit_str<E>(self, value: &str) -> Result<(), E> {
         match value {
             "NaN" => self.reading.real(f64::NAN, self.depth),
-            "Inf" | "+Inf" | "Infinity" | "+Infinity" => self.reading.real(f64::INFINITY, self.depth),
+            "Inf" | "+Inf" | "Infinity" | "+Infinity" => {
+                self.reading.real(f64::INFINITY, self.depth)
+            }
             "-Inf" | "-Infinity" => self.reading.real(f64::NEG_INFINITY, self.depth),
             other => self.reading.refuse(format!("the text {other:?}")),
         }
@@ -142,7 +158,13 @@ impl<'de> Visitor<'de> for Element<'_> {
             self.reading.dims.push(usize::MAX);
         }
         let mut length = 0;
-        while seq.next_element_seed(Element { reading: self.reading, depth: self.depth + 1 })?.is_some() {
+        while seq
+            .next_element_seed(Element {
+                reading: self.reading,
+                depth: self.depth + 1,
+            })?
+            .is_some()
+        {
             length += 1;
         }
         if self.reading.dims[self.depth] == usize::MAX {

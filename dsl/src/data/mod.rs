@@ -72,39 +72,58 @@ impl Data {
     /// A file that cannot be read, or that is no such object.
     pub fn from_file(path: &Path) -> Result<Self, DataError> {
         let name = path.display().to_string();
-        let unreadable = |source| DataError::Unreadable { path: name.clone(), source };
+        let unreadable = |source| DataError::Unreadable {
+            path: name.clone(),
+            source,
+        };
         let file = File::open(path).map_err(unreadable)?;
         if file.metadata().map_err(unreadable)?.is_dir() {
             return Err(unreadable(std::io::Error::other("it is a folder")));
         }
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip")) {
+        if path
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("zip"))
+        {
             return Self::from_zip(file, &name);
         }
         Self::from_reader(BufReader::new(file), &name)
     }
 
     fn from_zip(file: File, name: &str) -> Result<Self, DataError> {
-        let malformed = |problem: String| DataError::Malformed { path: name.to_string(), problem };
-        let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(|e| malformed(e.to_string()))?;
+        let malformed = |problem: String| DataError::Malformed {
+            path: name.to_string(),
+            problem,
+        };
+        let mut archive =
+            zip::ZipArchive::new(BufReader::new(file)).map_err(|e| malformed(e.to_string()))?;
         let inside = archive
             .file_names()
             .filter_map(|inside| inside.ok().map(|inside| inside.into_owned()))
             .find(|inside| inside.ends_with(".json") && !inside.starts_with("__MACOSX"))
             .ok_or_else(|| malformed("the archive holds no .json file".into()))?;
-        let member = archive.by_name(&inside).map_err(|e| malformed(e.to_string()))?;
+        let member = archive
+            .by_name(&inside)
+            .map_err(|e| malformed(e.to_string()))?;
         Self::from_reader(BufReader::new(member), &format!("{name}/{inside}"))
     }
 
     fn from_reader(reader: impl Read, name: &str) -> Result<Self, DataError> {
         match serde_json::from_reader(reader) {
             Ok(variables) => Ok(Data { variables }),
-            Err(error) if error.is_io() => {
-                Err(DataError::Unreadable { path: name.to_string(), source: error.into() })
-            }
+            Err(error) if error.is_io() => Err(DataError::Unreadable {
+                path: name.to_string(),
+                source: error.into(),
+            }),
             Err(error) if error.is_eof() && error.line() <= 1 && error.column() == 0 => {
-                Err(DataError::Malformed { path: name.to_string(), problem: "it is empty".into() })
+                Err(DataError::Malformed {
+                    path: name.to_string(),
+                    problem: "it is empty".into(),
+                })
             }
-            Err(error) => Err(DataError::Malformed { path: name.to_string(), problem: error.to_string() }),
+            Err(error) => Err(DataError::Malformed {
+                path: name.to_string(),
+                problem: error.to_string(),
+            }),
         }
     }
 
@@ -119,30 +138,54 @@ mod tests {
     use super::*;
 
     fn entry(json: &str) -> Entry {
-        Data::from_json(&format!("{{\"x\": {json}}}")).unwrap().variables["x"].clone()
+        Data::from_json(&format!("{{\"x\": {json}}}"))
+            .unwrap()
+            .variables["x"]
+            .clone()
     }
 
     #[test]
     fn nested_arrays_keep_their_shape() {
         let numbers = Numbers::Ints(vec![1, 2, 3, 4, 5, 6]);
-        assert_eq!(entry("[[1, 2, 3], [4, 5, 6]]"), Entry::Numbers { dims: vec![2, 3], numbers });
+        assert_eq!(
+            entry("[[1, 2, 3], [4, 5, 6]]"),
+            Entry::Numbers {
+                dims: vec![2, 3],
+                numbers
+            }
+        );
     }
 
     #[test]
     fn one_real_makes_all_real() {
         let numbers = Numbers::Reals(vec![1.0, 2.5]);
-        assert_eq!(entry("[1, 2.5]"), Entry::Numbers { dims: vec![2], numbers });
+        assert_eq!(
+            entry("[1, 2.5]"),
+            Entry::Numbers {
+                dims: vec![2],
+                numbers
+            }
+        );
     }
 
     #[test]
     fn stan_spells_what_json_lacks_as_text() {
         let numbers = Numbers::Reals(vec![f64::INFINITY, f64::NEG_INFINITY]);
-        assert_eq!(entry("[\"Inf\", \"-Infinity\"]"), Entry::Numbers { dims: vec![2], numbers });
+        assert_eq!(
+            entry("[\"Inf\", \"-Infinity\"]"),
+            Entry::Numbers {
+                dims: vec![2],
+                numbers
+            }
+        );
     }
 
     #[test]
     fn ragged_arrays_and_text_are_kept_as_what_they_are() {
-        assert_eq!(entry("[[1], [2, 3]]"), Entry::Other("an array whose rows differ in length".into()));
+        assert_eq!(
+            entry("[[1], [2, 3]]"),
+            Entry::Other("an array whose rows differ in length".into())
+        );
         assert_eq!(entry("\"blue\""), Entry::Other("the text \"blue\"".into()));
         assert_eq!(entry("null"), Entry::Other("null".into()));
     }
@@ -151,6 +194,11 @@ mod tests {
     fn what_is_no_object_is_refused_with_its_place() {
         let error = Data::from_json("[1, 2]").unwrap_err().to_string();
         assert!(error.contains("line 1"), "{error}");
-        assert!(Data::from_json("").unwrap_err().to_string().contains("empty"));
+        assert!(
+            Data::from_json("")
+                .unwrap_err()
+                .to_string()
+                .contains("empty")
+        );
     }
 }

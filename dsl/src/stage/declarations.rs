@@ -31,7 +31,10 @@ impl Interpreter<'_> {
         let value = self.known_int(size, "a size", scope)?;
         match usize::try_from(value) {
             Ok(size) => Ok(size),
-            Err(_) => self.fail(size.span, format!("a size must not be negative: this one is {value}")),
+            Err(_) => self.fail(
+                size.span,
+                format!("a size must not be negative: this one is {value}"),
+            ),
         }
     }
 
@@ -51,10 +54,17 @@ impl Interpreter<'_> {
                 if found != dims {
                     return self.fail(
                         declaration.span,
-                        format!("{} is declared with sizes {dims:?}, but its value has {found:?}", declaration.name),
+                        format!(
+                            "{} is declared with sizes {dims:?}, but its value has {found:?}",
+                            declaration.name
+                        ),
                     );
                 }
-                let value = if is_int { value } else { Value::Real(value.to_reals()) };
+                let value = if is_int {
+                    value
+                } else {
+                    Value::Real(value.to_reals())
+                };
                 Variable::holding(value, &self.graph, scope)
             }
         };
@@ -67,18 +77,30 @@ impl Interpreter<'_> {
     pub(crate) fn check_constraint(&mut self, declaration: &Declaration) -> Staged<()> {
         let scope = self.root();
         let name = &declaration.name;
-        let Some(mut variable) = self.frame().variables[declaration.slot].clone() else { return Ok(()) };
+        let Some(mut variable) = self.frame().variables[declaration.slot].clone() else {
+            return Ok(());
+        };
         let value = variable.whole(&mut self.graph).to_reals();
         match &declaration.type_.constraint {
             Constraint::None | Constraint::Affine { .. } => Ok(()),
             Constraint::Bounds { lower, upper } => {
                 if let Some(lower) = lower {
                     let bound = self.evaluate(lower, &scope)?.to_reals();
-                    self.check_order(&bound, &value, &format!("{name} is below its lower bound"), lower.span)?;
+                    self.check_order(
+                        &bound,
+                        &value,
+                        &format!("{name} is below its lower bound"),
+                        lower.span,
+                    )?;
                 }
                 if let Some(upper) = upper {
                     let bound = self.evaluate(upper, &scope)?.to_reals();
-                    self.check_order(&value, &bound, &format!("{name} is above its upper bound"), upper.span)?;
+                    self.check_order(
+                        &value,
+                        &bound,
+                        &format!("{name} is above its upper bound"),
+                        upper.span,
+                    )?;
                 }
                 Ok(())
             }
@@ -87,11 +109,26 @@ impl Interpreter<'_> {
     }
 
     /// Requires `low <= high`, element by element.
-    pub(crate) fn check_order(&mut self, low: &Expr, high: &Expr, message: &str, span: Span) -> Staged<()> {
+    pub(crate) fn check_order(
+        &mut self,
+        low: &Expr,
+        high: &Expr,
+        message: &str,
+        span: Span,
+    ) -> Staged<()> {
         let scope = self.root();
-        let rank = self.graph.shape(low).len().max(self.graph.shape(high).len());
-        let (low, high) = (align(&mut self.graph, low, rank), align(&mut self.graph, high, rank));
-        if firebrand_graph::broadcast_shape(&self.graph.shape(&low), &self.graph.shape(&high)).is_none() {
+        let rank = self
+            .graph
+            .shape(low)
+            .len()
+            .max(self.graph.shape(high).len());
+        let (low, high) = (
+            align(&mut self.graph, low, rank),
+            align(&mut self.graph, high, rank),
+        );
+        if firebrand_graph::broadcast_shape(&self.graph.shape(&low), &self.graph.shape(&high))
+            .is_none()
+        {
             return self.fail(span, format!("{message}: the bound has other sizes"));
         }
         let met = self.graph.binary(Binary::LessEqual, &low, &high);
@@ -100,32 +137,58 @@ impl Interpreter<'_> {
     }
 
     pub(crate) fn check(&mut self, met: Expr, message: String, scope: &Scope) {
-        if met.as_data().is_some_and(|known| known.data().iter().all(|x| *x != 0.0)) {
+        if met
+            .as_data()
+            .is_some_and(|known| known.data().iter().all(|x| *x != 0.0))
+        {
             return;
         }
         self.require(Requirement { met, message }, scope);
     }
 
     /// Simplexes, ordered vectors and the like, along their last axis.
-    fn check_structure(&mut self, name: &str, constraint: &Constraint, value: &Expr, scope: &Scope) -> Staged<()> {
+    fn check_structure(
+        &mut self,
+        name: &str,
+        constraint: &Constraint,
+        value: &Expr,
+        scope: &Scope,
+    ) -> Staged<()> {
         const TOLERANCE: f64 = 1e-8;
         let shape = self.graph.shape(value);
         let last = shape.len() - 1;
         match constraint {
             Constraint::Simplex => {
-                let nonnegative = self.graph.binary(Binary::LessEqual, &Expr::scalar(0.0), value);
-                self.check(nonnegative, format!("{name} is not a simplex: it has a negative element"), scope);
+                let nonnegative = self
+                    .graph
+                    .binary(Binary::LessEqual, &Expr::scalar(0.0), value);
+                self.check(
+                    nonnegative,
+                    format!("{name} is not a simplex: it has a negative element"),
+                    scope,
+                );
                 let total = self.graph.sum(value, last);
-                self.check_near(&total, 1.0, TOLERANCE, format!("{name} is not a simplex: its sum is not 1"), scope);
+                self.check_near(
+                    &total,
+                    1.0,
+                    TOLERANCE,
+                    format!("{name} is not a simplex: its sum is not 1"),
+                    scope,
+                );
             }
             Constraint::Ordered | Constraint::PositiveOrdered => {
                 if matches!(constraint, Constraint::PositiveOrdered) {
-                    let nonnegative = self.graph.binary(Binary::LessEqual, &Expr::scalar(0.0), value);
+                    let nonnegative =
+                        self.graph
+                            .binary(Binary::LessEqual, &Expr::scalar(0.0), value);
                     self.check(nonnegative, format!("{name} has a negative element"), scope);
                 }
                 let size = shape[last];
                 if size > 1 {
-                    let (low, high) = (self.window(value, 0, size - 1), self.window(value, 1, size - 1));
+                    let (low, high) = (
+                        self.window(value, 0, size - 1),
+                        self.window(value, 1, size - 1),
+                    );
                     let rising = self.graph.binary(Binary::Less, &low, &high);
                     self.check(rising, format!("{name} is not ordered"), scope);
                 }
@@ -133,11 +196,23 @@ impl Interpreter<'_> {
             Constraint::UnitVector => {
                 let squares = self.graph.unary(firebrand_graph::Unary::Square, value);
                 let total = self.graph.sum(&squares, last);
-                self.check_near(&total, 1.0, TOLERANCE, format!("{name} is not a unit vector"), scope);
+                self.check_near(
+                    &total,
+                    1.0,
+                    TOLERANCE,
+                    format!("{name} is not a unit vector"),
+                    scope,
+                );
             }
             Constraint::SumToZero => {
                 let total = self.graph.sum(value, last);
-                self.check_near(&total, 0.0, TOLERANCE, format!("{name} does not sum to zero"), scope);
+                self.check_near(
+                    &total,
+                    0.0,
+                    TOLERANCE,
+                    format!("{name} does not sum to zero"),
+                    scope,
+                );
             }
             // Of matrices, Stan checks symmetry and definiteness; those checks come with matrix parameters.
             _ => {}
@@ -145,10 +220,19 @@ impl Interpreter<'_> {
         Ok(())
     }
 
-    fn check_near(&mut self, value: &Expr, expected: f64, tolerance: f64, message: String, scope: &Scope) {
+    fn check_near(
+        &mut self,
+        value: &Expr,
+        expected: f64,
+        tolerance: f64,
+        message: String,
+        scope: &Scope,
+    ) {
         let difference = self.graph.add_scalar(value, -expected);
         let distance = self.graph.unary(firebrand_graph::Unary::Abs, &difference);
-        let near = self.graph.binary(Binary::LessEqual, &distance, &Expr::scalar(tolerance));
+        let near = self
+            .graph
+            .binary(Binary::LessEqual, &distance, &Expr::scalar(tolerance));
         self.check(near, message, scope);
     }
 
@@ -159,7 +243,9 @@ impl Interpreter<'_> {
         let rows: usize = shape[..shape.len() - 1].iter().product();
         let total = rows * size;
         let flat = self.graph.reshape(value, &[total]);
-        let index = (0..rows).flat_map(|row| (0..count).map(move |i| (row * size + start + i) as u32)).collect();
+        let index = (0..rows)
+            .flat_map(|row| (0..count).map(move |i| (row * size + start + i) as u32))
+            .collect();
         let gathered = self.graph.gather(&flat, &index);
         self.graph.reshape(&gathered, &[rows, count])
     }

@@ -90,12 +90,19 @@ impl Region {
 
     /// Whether reads that inner copies pass on to a variable outside them need recording.
     pub fn tracks_base(&self, frame: usize, slot: Slot, owns_copy: bool) -> bool {
-        self.frame == frame && self.assigned.contains(&slot) && (owns_copy || !self.private.contains_key(&slot))
+        self.frame == frame
+            && self.assigned.contains(&slot)
+            && (owns_copy || !self.private.contains_key(&slot))
     }
 
     /// Of cells of the private copies, those not written yet: their offsets in the base and their lanes, and how
     /// many cells the base has.
-    pub fn exposed(&self, slot: Slot, offsets: &[u32], lanes: &[u32]) -> Option<(Vec<u32>, Vec<u32>, usize)> {
+    pub fn exposed(
+        &self,
+        slot: Slot,
+        offsets: &[u32],
+        lanes: &[u32],
+    ) -> Option<(Vec<u32>, Vec<u32>, usize)> {
         let private = self.private.get(&slot)?;
         let origin = self.lanes.origin_at(private.base.owner.depth);
         let size = private.base.size();
@@ -110,7 +117,10 @@ impl Region {
 
     /// Takes a variable into private copies; returns the copies.
     pub fn make_private(&mut self, slot: Slot, base: Variable, copy: Variable) -> Variable {
-        let (cells, base_cells) = (copy.size() * self.lanes.count, base.size() * base.owner.count);
+        let (cells, base_cells) = (
+            copy.size() * self.lanes.count,
+            base.size() * base.owner.count,
+        );
         let private = Private {
             base,
             written: vec![false; cells],
@@ -129,11 +139,19 @@ impl Region {
             let origin = lanes.origin_at(private.base.owner.depth);
             let size = private.base.size();
             let mut last = vec![None; private.first_writer.len()];
-            for (offset, _) in private.written.iter().enumerate().filter(|(_, written)| **written) {
+            for (offset, _) in private
+                .written
+                .iter()
+                .enumerate()
+                .filter(|(_, written)| **written)
+            {
                 last[base_cell(&origin, size, offset)] = Some(offset as u32);
             }
-            let writes =
-                last.iter().enumerate().filter_map(|(cell, from)| from.map(|from| (cell as u32, from))).collect();
+            let writes = last
+                .iter()
+                .enumerate()
+                .filter_map(|(cell, from)| from.map(|from| (cell as u32, from)))
+                .collect();
             (slot, private.base, writes)
         };
         let mut finished: Vec<_> = self.private.into_iter().map(finish).collect();
@@ -220,7 +238,11 @@ impl Region {
             if trace.last_reader[cell] != 0 || !matches!(trace.writer[cell], 0 | ACCUMULATED) {
                 // A scratch total that each iteration starts anew.
                 let writer = trace.writer[cell];
-                return Err(if writer == 0 { Remedy::Sequential } else { Remedy::Private(access.slot) });
+                return Err(if writer == 0 {
+                    Remedy::Sequential
+                } else {
+                    Remedy::Private(access.slot)
+                });
             }
             trace.writer[cell] = ACCUMULATED;
         }
@@ -228,9 +250,10 @@ impl Region {
     }
 
     fn trace(&mut self, slot: Slot, cells: usize) -> &mut Trace {
-        self.shared
-            .entry(slot)
-            .or_insert_with(|| Trace { writer: vec![0; cells], last_reader: vec![0; cells] })
+        self.shared.entry(slot).or_insert_with(|| Trace {
+            writer: vec![0; cells],
+            last_reader: vec![0; cells],
+        })
     }
 
     fn iterations<'a>(&self, access: &'a Access) -> impl Iterator<Item = u32> + use<'a> {

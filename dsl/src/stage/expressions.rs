@@ -79,31 +79,50 @@ impl Interpreter<'_> {
     }
 
     /// An expression as ints, which must not depend on parameters.
-    pub(crate) fn known_ints(&mut self, expression: &Expression, what: &str, scope: &Scope) -> Staged<Ints> {
+    pub(crate) fn known_ints(
+        &mut self,
+        expression: &Expression,
+        what: &str,
+        scope: &Scope,
+    ) -> Staged<Ints> {
         match self.evaluate(expression, scope)? {
             Value::Int(ints) => Ok(ints),
-            Value::Real(Expr::Data(array)) => {
-                Ok(Ints::new(array.shape(), array.data().iter().map(|x| *x as i64).collect()))
-            }
-            Value::Real(Expr::Node(_)) => {
-                self.unsupported(expression.span, format!("{what} that depends on parameters is not supported yet"))
-            }
+            Value::Real(Expr::Data(array)) => Ok(Ints::new(
+                array.shape(),
+                array.data().iter().map(|x| *x as i64).collect(),
+            )),
+            Value::Real(Expr::Node(_)) => self.unsupported(
+                expression.span,
+                format!("{what} that depends on parameters is not supported yet"),
+            ),
         }
     }
 
     /// An expression as one int that is the same in all lanes.
-    pub(crate) fn known_int(&mut self, expression: &Expression, what: &str, scope: &Scope) -> Staged<i64> {
+    pub(crate) fn known_int(
+        &mut self,
+        expression: &Expression,
+        what: &str,
+        scope: &Scope,
+    ) -> Staged<i64> {
         let ints = self.known_ints(expression, what, scope)?;
         match ints.data.first() {
             Some(first) if ints.data.iter().all(|x| x == first) => Ok(*first),
-            _ if self.regions.is_empty() => {
-                self.unsupported(expression.span, format!("{what} that differs between iterations"))
-            }
+            _ if self.regions.is_empty() => self.unsupported(
+                expression.span,
+                format!("{what} that differs between iterations"),
+            ),
             _ => self.one_by_one(),
         }
     }
 
-    fn index(&mut self, base: &Expression, indices: &[Index], whole: &Expression, scope: &Scope) -> Staged<Value> {
+    fn index(
+        &mut self,
+        base: &Expression,
+        indices: &[Index],
+        whole: &Expression,
+        scope: &Scope,
+    ) -> Staged<Value> {
         // x[i][j] is x[i, j] while every index but the last picks one.
         let mut indices = indices.to_vec();
         let mut base = base;
@@ -115,7 +134,9 @@ impl Interpreter<'_> {
             base = inner;
         }
         match &base.kind {
-            ExpressionKind::Variable(slot) => self.read_variable(*slot, &indices, whole.span, scope),
+            ExpressionKind::Variable(slot) => {
+                self.read_variable(*slot, &indices, whole.span, scope)
+            }
             _ => {
                 let value = self.evaluate(base, scope)?;
                 self.index_value(value, &indices, whole.span, scope)
@@ -193,26 +214,35 @@ impl Interpreter<'_> {
         scope: &Scope,
     ) -> Staged<Value> {
         let lanes_where = |wanted: bool| -> Vec<u32> {
-            (0..values.len() as u32).filter(|lane| values[*lane as usize] == wanted).collect()
+            (0..values.len() as u32)
+                .filter(|lane| values[*lane as usize] == wanted)
+                .collect()
         };
         let (yes, no) = (lanes_where(true), lanes_where(false));
         let mut joined: Option<super::storage::Variable> = None;
         for (lanes, branch) in [(yes, then), (no, otherwise)] {
             let inside = super::lanes::Lanes::inside(scope, lanes.clone());
             let value = self.evaluate(branch, &inside)?;
-            let value = match (&value, branch.type_ == then.type_ && branch.type_ == otherwise.type_) {
+            let value = match (
+                &value,
+                branch.type_ == then.type_ && branch.type_ == otherwise.type_,
+            ) {
                 (Value::Int(_), true) => value,
                 _ => Value::Real(value.to_reals()),
             };
             let dims = value.dims(&self.graph);
             let is_int = matches!(value, Value::Int(_));
-            let variable =
-                joined.get_or_insert_with(|| super::storage::Variable::undefined(dims.clone(), is_int, scope));
+            let variable = joined.get_or_insert_with(|| {
+                super::storage::Variable::undefined(dims.clone(), is_int, scope)
+            });
             if variable.dims != dims {
                 return self.one_by_one();
             }
             let size = variable.size() as u32;
-            let offsets: Vec<u32> = lanes.iter().flat_map(|lane| (0..size).map(move |i| lane * size + i)).collect();
+            let offsets: Vec<u32> = lanes
+                .iter()
+                .flat_map(|lane| (0..size).map(move |i| lane * size + i))
+                .collect();
             variable.write(&mut self.graph, &offsets, &value);
         }
         match joined {
@@ -226,7 +256,10 @@ impl Interpreter<'_> {
         let (a, b) = (if_true.to_reals(), if_false.to_reals());
         let rank = self.graph.shape(&a).len().max(self.graph.shape(&b).len());
         let mask = align(&mut self.graph, mask, rank);
-        let (a, b) = (align(&mut self.graph, &a, rank), align(&mut self.graph, &b, rank));
+        let (a, b) = (
+            align(&mut self.graph, &a, rank),
+            align(&mut self.graph, &b, rank),
+        );
         Value::Real(self.graph.select(&mask, &a, &b))
     }
 
@@ -238,7 +271,9 @@ impl Interpreter<'_> {
     pub(crate) fn condition(&mut self, expression: &Expression, scope: &Scope) -> Staged<Truth> {
         Ok(match self.evaluate(expression, scope)? {
             Value::Int(ints) => Truth::Known(ints.data.iter().map(|x| *x != 0).collect()),
-            Value::Real(Expr::Data(array)) => Truth::Known(array.data().iter().map(|x| *x != 0.0).collect()),
+            Value::Real(Expr::Data(array)) => {
+                Truth::Known(array.data().iter().map(|x| *x != 0.0).collect())
+            }
             Value::Real(node) => Truth::Mask(node),
         })
     }
@@ -265,7 +300,11 @@ impl Interpreter<'_> {
                 );
             }
         }
-        let lanes = values.iter().map(|value| value.shape(&self.graph)[0]).max().unwrap_or(1);
+        let lanes = values
+            .iter()
+            .map(|value| value.shape(&self.graph)[0])
+            .max()
+            .unwrap_or(1);
         let all_int = values.iter().all(|value| matches!(value, Value::Int(_)));
         let mut shape = Shape::from_slice(&[lanes, values.len()]);
         shape.extend_from_slice(&dims);
@@ -299,19 +338,23 @@ impl Interpreter<'_> {
     fn unary(&mut self, op: UnaryOp, value: Value, type_: &Type) -> Staged<Value> {
         match (op, value) {
             (UnaryOp::Plus, value) => Ok(value),
-            (UnaryOp::Minus, Value::Int(ints)) => {
-                Ok(Value::Int(Ints::new(&ints.shape, ints.data.iter().map(|x| x.wrapping_neg()).collect())))
-            }
+            (UnaryOp::Minus, Value::Int(ints)) => Ok(Value::Int(Ints::new(
+                &ints.shape,
+                ints.data.iter().map(|x| x.wrapping_neg()).collect(),
+            ))),
             (UnaryOp::Minus, Value::Real(x)) => {
                 self.next_source();
                 Ok(Value::Real(self.graph.neg(&x)))
             }
-            (UnaryOp::Not, Value::Int(ints)) => {
-                Ok(Value::Int(Ints::new(&ints.shape, ints.data.iter().map(|x| i64::from(*x == 0)).collect())))
-            }
+            (UnaryOp::Not, Value::Int(ints)) => Ok(Value::Int(Ints::new(
+                &ints.shape,
+                ints.data.iter().map(|x| i64::from(*x == 0)).collect(),
+            ))),
             (UnaryOp::Not, Value::Real(x)) => {
                 self.next_source();
-                let zero = self.graph.binary(firebrand_graph::Binary::Equal, &x, &Expr::scalar(0.0));
+                let zero =
+                    self.graph
+                        .binary(firebrand_graph::Binary::Equal, &x, &Expr::scalar(0.0));
                 Ok(Value::Real(zero))
             }
             (UnaryOp::Transpose, value) if *type_ == Type::Matrix => {
@@ -344,5 +387,8 @@ impl Truth {
 }
 
 fn truth_value(values: &[bool]) -> Value {
-    Value::Int(Ints::new([values.len()], values.iter().map(|value| i64::from(*value)).collect()))
+    Value::Int(Ints::new(
+        [values.len()],
+        values.iter().map(|value| i64::from(*value)).collect(),
+    ))
 }

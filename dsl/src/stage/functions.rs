@@ -25,7 +25,10 @@ impl Interpreter<'_> {
         let program = self.program;
         let function = &program.functions[function];
         if self.frames.len() >= DEEPEST_CALL {
-            return self.fail(span, format!("calls of {} go deeper than {DEEPEST_CALL}", function.name));
+            return self.fail(
+                span,
+                format!("calls of {} go deeper than {DEEPEST_CALL}", function.name),
+            );
         }
         let mut variables: Vec<Option<Variable>> = vec![None; function.variables.len()];
         for (slot, argument) in arguments.iter().enumerate() {
@@ -51,7 +54,10 @@ impl Interpreter<'_> {
         }
         match (outcome, frame.and_then(|frame| frame.result)) {
             (Outcome::Return, Some(mut result)) => Ok(Some(result.whole(&mut self.graph))),
-            _ => self.fail(span, format!("{} ended without returning a value", function.name)),
+            _ => self.fail(
+                span,
+                format!("{} ended without returning a value", function.name),
+            ),
         }
     }
 
@@ -74,7 +80,10 @@ impl Interpreter<'_> {
         }
         let size = result.size() as u32;
         let origin = scope.origin_at(call.depth);
-        let offsets: Vec<u32> = origin.iter().flat_map(|lane| (0..size).map(move |i| lane * size + i)).collect();
+        let offsets: Vec<u32> = origin
+            .iter()
+            .flat_map(|lane| (0..size).map(move |i| lane * size + i))
+            .collect();
         result.write(&mut self.graph, &offsets, &value);
         Ok(())
     }

@@ -4,7 +4,7 @@ use firebrand_graph::Shape;
 
 use super::dependence::Access;
 use super::interpreter::{Interpreter, Scope, Staged};
-use super::storage::Variable;
+use super::storage::{Facts, Variable};
 use crate::hir::{Expression, Index, Slot};
 use crate::syntax::Span;
 use crate::value::{Ints, Value};
@@ -43,9 +43,12 @@ impl Interpreter<'_> {
         for (axis, size) in dims.iter().enumerate() {
             picks.push(match indices.get(axis) {
                 Some(index) => self.picks(what, index, axis, *size, span, scope)?,
-                None => {
-                    Picks { lanes: 1, values: (0..*size as u32).collect(), count: *size, keeps: true }
-                }
+                None => Picks {
+                    lanes: 1,
+                    values: (0..*size as u32).collect(),
+                    count: *size,
+                    keeps: true,
+                },
             });
         }
         let lanes = picks.iter().map(|p| p.lanes).max().unwrap_or(1);
@@ -56,18 +59,32 @@ impl Interpreter<'_> {
             let start = elements.len();
             elements.push(0);
             for (pick, size) in picks.iter().zip(dims) {
-                let base = if pick.lanes == 1 { 0 } else { lane * pick.count };
+                let base = if pick.lanes == 1 {
+                    0
+                } else {
+                    lane * pick.count
+                };
                 let chosen = &pick.values[base..base + pick.count];
                 if let [only] = chosen {
-                    elements[start..].iter_mut().for_each(|e| *e = *e * *size as u32 + only);
+                    elements[start..]
+                        .iter_mut()
+                        .for_each(|e| *e = *e * *size as u32 + only);
                 } else {
                     let outer = elements.split_off(start);
                     let size = *size as u32;
-                    elements.extend(outer.iter().flat_map(|e| chosen.iter().map(move |c| e * size + c)));
+                    elements.extend(
+                        outer
+                            .iter()
+                            .flat_map(|e| chosen.iter().map(move |c| e * size + c)),
+                    );
                 }
             }
         }
-        Ok(Selection { lanes, elements, dims: kept })
+        Ok(Selection {
+            lanes,
+            elements,
+            dims: kept,
+        })
     }
 
     fn picks(
@@ -83,24 +100,38 @@ impl Interpreter<'_> {
             Index::Single(at) => {
                 let at_value = self.known_ints(at, "an index", scope)?;
                 let values = self.zero_based(what, &at_value, axis, size, at.span)?;
-                Ok(Picks { lanes: at_value.lanes(), values, count: 1, keeps: false })
+                Ok(Picks {
+                    lanes: at_value.lanes(),
+                    values,
+                    count: 1,
+                    keeps: false,
+                })
             }
             Index::Multiple(at) => {
                 let at_value = self.known_ints(at, "an index", scope)?;
                 let values = self.zero_based(what, &at_value, axis, size, at.span)?;
                 let count = at_value.dims().iter().product();
-                Ok(Picks { lanes: at_value.lanes(), values, count, keeps: true })
+                Ok(Picks {
+                    lanes: at_value.lanes(),
+                    values,
+                    count,
+                    keeps: true,
+                })
             }
             Index::Range(lower, upper) => {
                 let lower = self.range_end(lower.as_ref(), 1, scope)?;
                 let upper = self.range_end(upper.as_ref(), size as i64, scope)?;
                 let lanes = lower.lanes().max(upper.lanes());
                 let at = |ints: &Ints, lane: usize| ints.data[lane % ints.lanes()];
-                let length = |lane: usize| (at(&upper, lane) - at(&lower, lane) + 1).max(0) as usize;
+                let length =
+                    |lane: usize| (at(&upper, lane) - at(&lower, lane) + 1).max(0) as usize;
                 let count = length(0);
                 if (1..lanes).any(|lane| length(lane) != count) {
                     return if self.regions.is_empty() {
-                        self.unsupported(span, format!("slices of {what} whose sizes differ between iterations"))
+                        self.unsupported(
+                            span,
+                            format!("slices of {what} whose sizes differ between iterations"),
+                        )
                     } else {
                         self.one_by_one()
                     };
@@ -109,8 +140,14 @@ impl Interpreter<'_> {
                 for lane in 0..lanes {
                     values.extend((0..count as i64).map(|i| at(&lower, lane) + i));
                 }
-                let values = self.zero_based(what, &Ints::new([lanes, count], values), axis, size, span)?;
-                Ok(Picks { lanes, values, count, keeps: true })
+                let values =
+                    self.zero_based(what, &Ints::new([lanes, count], values), axis, size, span)?;
+                Ok(Picks {
+                    lanes,
+                    values,
+                    count,
+                    keeps: true,
+                })
             }
         }
     }
@@ -122,11 +159,29 @@ impl Interpreter<'_> {
         }
     }
 
-    fn zero_based(&self, what: &str, at: &Ints, axis: usize, size: usize, span: Span) -> Staged<Vec<u32>> {
+    fn zero_based(
+        &self,
+        what: &str,
+        at: &Ints,
+        axis: usize,
+        size: usize,
+        span: Span,
+    ) -> Staged<Vec<u32>> {
         if let Some(outside) = at.data.iter().find(|i| **i < 1 || **i > size as i64) {
-            let range = if size == 0 { "it is empty".to_string() } else { format!("its indices go from 1 to {size}") };
-            let axis = if axis == 0 { String::new() } else { format!(" along axis {}", axis + 1) };
-            return self.fail(span, format!("index {outside} is out of range for {what}{axis}: {range}"));
+            let range = if size == 0 {
+                "it is empty".to_string()
+            } else {
+                format!("its indices go from 1 to {size}")
+            };
+            let axis = if axis == 0 {
+                String::new()
+            } else {
+                format!(" along axis {}", axis + 1)
+            };
+            return self.fail(
+                span,
+                format!("index {outside} is out of range for {what}{axis}: {range}"),
+            );
         }
         Ok(at.data.iter().map(|i| (*i - 1) as u32).collect())
     }
@@ -140,7 +195,7 @@ impl Interpreter<'_> {
         scope: &Scope,
     ) -> Staged<Value> {
         let name = self.name(slot);
-        let Some(variable) = self.frame().variables[slot].clone_facts() else {
+        let Some(variable) = self.frame().variables[slot].as_ref().map(Variable::facts) else {
             return self.fail(span, format!("{name} is used before it has a value"));
         };
         let tracked = self.tracked(slot);
@@ -151,7 +206,12 @@ impl Interpreter<'_> {
         let offsets = self.offsets(&selection, &variable, scope, tracked);
         if tracked {
             let lanes = lane_of_each(&offsets, scope.count);
-            self.note_read(&Access { slot, offsets: &offsets, lanes: &lanes, within: scope })?;
+            self.note_read(&Access {
+                slot,
+                offsets: &offsets,
+                lanes: &lanes,
+                within: scope,
+            })?;
         }
         let per_lane: usize = selection.dims.iter().product();
         let lanes = offsets.len().checked_div(per_lane).unwrap_or(1).max(1);
@@ -159,15 +219,22 @@ impl Interpreter<'_> {
         shape.extend_from_slice(&selection.dims);
         let frame = self.frames.len() - 1;
         let graph = &mut self.graph;
-        let variable = self.frames[frame].variables[slot].as_ref().expect("it was there a moment ago");
+        let variable = self.frames[frame].variables[slot]
+            .as_ref()
+            .expect("it was there a moment ago");
         Ok(variable.read(graph, &offsets, &shape))
     }
 
     fn read_whole(&mut self, slot: Slot, scope: &Scope) -> Staged<Value> {
         let frame = self.frames.len() - 1;
         let graph = &mut self.graph;
-        let variable = self.frames[frame].variables[slot].as_mut().expect("it was there a moment ago");
-        let (value, owner) = (variable.whole(graph), std::sync::Arc::clone(&variable.owner));
+        let variable = self.frames[frame].variables[slot]
+            .as_mut()
+            .expect("it was there a moment ago");
+        let (value, owner) = (
+            variable.whole(graph),
+            std::sync::Arc::clone(&variable.owner),
+        );
         Ok(self.in_scope(value, &owner, scope))
     }
 
@@ -184,7 +251,9 @@ impl Interpreter<'_> {
                 let mut shape = ints.shape.clone();
                 shape[0] = origin.len();
                 let rows = origin.iter().map(|lane| *lane as usize * size);
-                let data = rows.flat_map(|row| ints.data[row..row + size].iter().copied()).collect();
+                let data = rows
+                    .flat_map(|row| ints.data[row..row + size].iter().copied())
+                    .collect();
                 Value::Int(Ints::new(shape, data))
             }
         }
@@ -194,11 +263,11 @@ impl Interpreter<'_> {
     pub(crate) fn offsets(
         &self,
         selection: &Selection,
-        variable: &VariableFacts,
+        variable: &Facts,
         scope: &Scope,
         spread: bool,
     ) -> Vec<u32> {
-        if variable.lanes == 1 && variable.owner.count == 1 && (selection.lanes > 1 || !spread) {
+        if variable.owner.count == 1 && (selection.lanes > 1 || !spread) {
             return selection.elements.clone();
         }
         let origin = scope.origin_at(variable.owner.depth);
@@ -206,8 +275,16 @@ impl Interpreter<'_> {
         let size = variable.dims.iter().product::<usize>() as u32;
         let mut offsets = Vec::with_capacity(scope.count * per_lane);
         for (lane, owner) in origin.iter().enumerate() {
-            let base = if selection.lanes == 1 { 0 } else { lane * per_lane };
-            offsets.extend(selection.elements[base..base + per_lane].iter().map(|e| owner * size + e));
+            let base = if selection.lanes == 1 {
+                0
+            } else {
+                lane * per_lane
+            };
+            offsets.extend(
+                selection.elements[base..base + per_lane]
+                    .iter()
+                    .map(|e| owner * size + e),
+            );
         }
         offsets
     }
@@ -222,38 +299,18 @@ impl Interpreter<'_> {
     ) -> Staged<Value> {
         let dims = value.dims(&self.graph);
         let selection = self.select("this expression", indices, &dims, span, scope)?;
+        let uniform = value.shape(&self.graph)[0] == 1;
         let variable = Variable::holding(value, &self.graph, scope);
-        let facts = VariableFacts { dims, owner: std::sync::Arc::clone(scope), lanes: variable.lanes() };
-        let uniform = match &variable.clone().whole(&mut self.graph) {
-            Value::Int(ints) => ints.lanes() == 1,
-            Value::Real(expr) => self.graph.shape(expr)[0] == 1,
+        let offsets = if uniform {
+            selection.elements
+        } else {
+            self.offsets(&selection, &variable.facts(), scope, false)
         };
-        let offsets = if uniform { selection.elements.clone() } else { self.offsets(&selection, &facts, scope, false) };
         let per_lane: usize = selection.dims.iter().product();
-        let mut shape = Shape::from_slice(&[offsets.len().checked_div(per_lane).unwrap_or(1).max(1)]);
+        let mut shape =
+            Shape::from_slice(&[offsets.len().checked_div(per_lane).unwrap_or(1).max(1)]);
         shape.extend_from_slice(&selection.dims);
         Ok(variable.read(&mut self.graph, &offsets, &shape))
-    }
-}
-
-/// What indexing needs to know of a variable.
-pub(crate) struct VariableFacts {
-    pub dims: Shape,
-    pub owner: Scope,
-    pub lanes: usize,
-}
-
-pub(crate) trait Facts {
-    fn clone_facts(&self) -> Option<VariableFacts>;
-}
-
-impl Facts for Option<Variable> {
-    fn clone_facts(&self) -> Option<VariableFacts> {
-        self.as_ref().map(|variable| VariableFacts {
-            dims: variable.dims.clone(),
-            owner: std::sync::Arc::clone(&variable.owner),
-            lanes: variable.lanes(),
-        })
     }
 }
 

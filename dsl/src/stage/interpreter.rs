@@ -153,11 +153,15 @@ impl<'p> Interpreter<'p> {
     }
 
     pub(crate) fn frame(&mut self) -> &mut Frame {
-        self.frames.last_mut().expect("the program's frame is never popped")
+        self.frames
+            .last_mut()
+            .expect("the program's frame is never popped")
     }
 
     pub(crate) fn name(&self, slot: Slot) -> String {
-        self.frames.last().map_or_else(String::new, |frame| frame.names[slot].name.clone())
+        self.frames
+            .last()
+            .map_or_else(String::new, |frame| frame.names[slot].name.clone())
     }
 
     /// Nodes made from now on belong to a new call of the source.
@@ -167,17 +171,27 @@ impl<'p> Interpreter<'p> {
     }
 
     pub(crate) fn fail<T>(&self, span: Span, message: impl Into<String>) -> Staged<T> {
-        Err(Stop::Error(StageError { span, message: message.into(), unsupported: false }))
+        Err(Stop::Error(StageError {
+            span,
+            message: message.into(),
+            unsupported: false,
+        }))
     }
 
     pub(crate) fn unsupported<T>(&self, span: Span, message: impl Into<String>) -> Staged<T> {
-        Err(Stop::Error(StageError { span, message: message.into(), unsupported: true }))
+        Err(Stop::Error(StageError {
+            span,
+            message: message.into(),
+            unsupported: true,
+        }))
     }
 
     pub(crate) fn failure<T>(&self, span: Span, failure: Failure) -> Staged<T> {
         match failure {
             Failure::Wrong(message) => self.fail(span, message),
-            Failure::Unsupported(message) if self.regions.is_empty() => self.unsupported(span, message),
+            Failure::Unsupported(message) if self.regions.is_empty() => {
+                self.unsupported(span, message)
+            }
             // One iteration at a time may have what all of them together have not: one size.
             Failure::Unsupported(_) => self.one_by_one(),
         }
@@ -188,7 +202,11 @@ impl<'p> Interpreter<'p> {
     /// # Panics
     /// Outside all such loops, where there is one lane and so nothing that differs between lanes.
     pub(crate) fn one_by_one<T>(&self) -> Staged<T> {
-        let innermost = self.regions.len().checked_sub(1).expect("lanes differ only within a loop that runs in lanes");
+        let innermost = self
+            .regions
+            .len()
+            .checked_sub(1)
+            .expect("lanes differ only within a loop that runs in lanes");
         Err(Stop::Dependence(innermost, Remedy::Sequential))
     }
 
@@ -222,12 +240,16 @@ impl<'p> Interpreter<'p> {
     /// Records a read with every open loop that it may matter to.
     pub(crate) fn note_read(&mut self, access: &Access) -> Staged<()> {
         let frame = self.frames.len() - 1;
-        let Some((cells, owner)) = self.cells_of(access.slot) else { return Ok(()) };
+        let Some((cells, owner)) = self.cells_of(access.slot) else {
+            return Ok(());
+        };
         let innermost = self.innermost_private(access.slot);
         for position in innermost.unwrap_or(0)..self.regions.len() {
             let region = &mut self.regions[position];
             if region.tracks(frame, access.slot, &owner) {
-                region.read(access, cells).map_err(|remedy| Stop::Dependence(position, remedy))?;
+                region
+                    .read(access, cells)
+                    .map_err(|remedy| Stop::Dependence(position, remedy))?;
             }
         }
         // What a private copy has not written yet it reads from the variable around it.
@@ -240,12 +262,21 @@ impl<'p> Interpreter<'p> {
                 break;
             };
             (offsets, lanes) = (base_offsets, base_lanes);
-            let access = Access { slot: access.slot, offsets: &offsets, lanes: &lanes, within: access.within };
-            copy = (0..position).rev().find(|outer| self.regions[*outer].has_private(access.slot));
+            let access = Access {
+                slot: access.slot,
+                offsets: &offsets,
+                lanes: &lanes,
+                within: access.within,
+            };
+            copy = (0..position)
+                .rev()
+                .find(|outer| self.regions[*outer].has_private(access.slot));
             for outer in copy.unwrap_or(0)..position {
                 let region = &mut self.regions[outer];
                 if region.tracks_base(frame, access.slot, copy == Some(outer)) {
-                    region.read(&access, base_cells).map_err(|remedy| Stop::Dependence(outer, remedy))?;
+                    region
+                        .read(&access, base_cells)
+                        .map_err(|remedy| Stop::Dependence(outer, remedy))?;
                 }
             }
         }
@@ -268,11 +299,14 @@ impl<'p> Interpreter<'p> {
         record: fn(&mut Region, &Access, usize) -> Result<(), Remedy>,
     ) -> Staged<()> {
         let frame = self.frames.len() - 1;
-        let Some((cells, owner)) = self.cells_of(access.slot) else { return Ok(()) };
+        let Some((cells, owner)) = self.cells_of(access.slot) else {
+            return Ok(());
+        };
         for position in self.innermost_private(access.slot).unwrap_or(0)..self.regions.len() {
             let region = &mut self.regions[position];
             if region.tracks(frame, access.slot, &owner) {
-                record(region, access, cells).map_err(|remedy| Stop::Dependence(position, remedy))?;
+                record(region, access, cells)
+                    .map_err(|remedy| Stop::Dependence(position, remedy))?;
             }
         }
         Ok(())
@@ -281,20 +315,26 @@ impl<'p> Interpreter<'p> {
     /// The innermost open loop whose iterations have copies of a variable of the running frame.
     fn innermost_private(&self, slot: Slot) -> Option<usize> {
         let frame = self.frames.len() - 1;
-        (0..self.regions.len())
-            .rev()
-            .find(|position| self.regions[*position].frame == frame && self.regions[*position].has_private(slot))
+        (0..self.regions.len()).rev().find(|position| {
+            self.regions[*position].frame == frame && self.regions[*position].has_private(slot)
+        })
     }
 
     fn cells_of(&self, slot: Slot) -> Option<(usize, Scope)> {
         let variable = self.frames.last()?.variables[slot].as_ref()?;
-        Some((variable.owner.count * variable.size(), Arc::clone(&variable.owner)))
+        Some((
+            variable.owner.count * variable.size(),
+            Arc::clone(&variable.owner),
+        ))
     }
 
     pub(crate) fn tracked(&self, slot: Slot) -> bool {
         let frame = self.frames.len() - 1;
         match &self.frames[frame].variables[slot] {
-            Some(variable) => self.regions.iter().any(|region| region.tracks(frame, slot, &variable.owner)),
+            Some(variable) => self
+                .regions
+                .iter()
+                .any(|region| region.tracks(frame, slot, &variable.owner)),
             None => false,
         }
     }
@@ -303,14 +343,21 @@ impl<'p> Interpreter<'p> {
     pub(crate) fn require(&mut self, requirement: Requirement, scope: &Scope) {
         let met = match self.mask(scope) {
             Some(mask) => {
-                let rank = self.graph.shape(&requirement.met).len().max(self.graph.shape(&mask).len());
+                let rank = self
+                    .graph
+                    .shape(&requirement.met)
+                    .len()
+                    .max(self.graph.shape(&mask).len());
                 let mask = crate::library::align(&mut self.graph, &mask, rank);
                 let met = crate::library::align(&mut self.graph, &requirement.met, rank);
                 self.graph.select(&mask, &met, &Expr::scalar(1.0))
             }
             None => requirement.met,
         };
-        self.requirements.push(Requirement { met, message: requirement.message });
+        self.requirements.push(Requirement {
+            met,
+            message: requirement.message,
+        });
     }
 
     /// NaN in the shape of a scalar of one lane.

@@ -18,7 +18,11 @@ pub struct Lanes {
 impl Lanes {
     /// The one lane outside all loops.
     pub fn root() -> Arc<Self> {
-        Arc::new(Lanes { count: 1, depth: 0, parent: None })
+        Arc::new(Lanes {
+            count: 1,
+            depth: 0,
+            parent: None,
+        })
     }
 
     /// A set inside `parent`: lane `i` of it belongs to lane `origin[i]` there.

@@ -40,27 +40,41 @@ impl Interpreter<'_> {
         let lower = self.known_ints(lower, "a loop bound", scope)?;
         let upper = self.known_ints(upper, "a loop bound", scope)?;
         let at = |ints: &Ints, lane: usize| ints.data[lane % ints.lanes()];
-        let trips: Vec<usize> =
-            (0..scope.count).map(|lane| (at(&upper, lane) - at(&lower, lane) + 1).max(0) as usize).collect();
+        let trips: Vec<usize> = (0..scope.count)
+            .map(|lane| (at(&upper, lane) - at(&lower, lane) + 1).max(0) as usize)
+            .collect();
         let longest = trips.iter().copied().max().unwrap_or(0);
         if longest == 0 {
             return Ok(Outcome::Next);
         }
         if self.in_lanes && (longest > 1 || trips.iter().any(|trip| *trip != longest)) {
-            let origin = trips.iter().enumerate().flat_map(|(lane, trip)| vec![lane as u32; *trip]).collect();
-            let values = (0..scope.count).flat_map(|lane| (0..trips[lane] as i64).map(move |i| (lane, i)));
+            let origin = trips
+                .iter()
+                .enumerate()
+                .flat_map(|(lane, trip)| vec![lane as u32; *trip])
+                .collect();
+            let values =
+                (0..scope.count).flat_map(|lane| (0..trips[lane] as i64).map(move |i| (lane, i)));
             let values = values.map(|(lane, i)| at(&lower, lane) + i).collect();
             if let Some(outcome) = self.together(variable, origin, values, body, scope)? {
                 return Ok(outcome);
             }
         }
         for step in 0..longest {
-            let active: Vec<u32> = (0..scope.count as u32).filter(|lane| step < trips[*lane as usize]).collect();
-            let inside = if active.len() == scope.count { Arc::clone(scope) } else { Lanes::inside(scope, active) };
+            let active: Vec<u32> = (0..scope.count as u32)
+                .filter(|lane| step < trips[*lane as usize])
+                .collect();
+            let inside = if active.len() == scope.count {
+                Arc::clone(scope)
+            } else {
+                Lanes::inside(scope, active)
+            };
             let origin = inside.origin_at(scope.depth);
             let uniform = lower.lanes() == 1;
             let count = if uniform { 1 } else { inside.count };
-            let values = (0..count).map(|lane| at(&lower, origin[lane] as usize) + step as i64).collect();
+            let values = (0..count)
+                .map(|lane| at(&lower, origin[lane] as usize) + step as i64)
+                .collect();
             let value = Value::Int(Ints::new([count], values));
             match self.iteration(variable, value, body, &inside)? {
                 Outcome::Next | Outcome::Continue => {}
@@ -88,8 +102,13 @@ impl Interpreter<'_> {
         }
         let count = value.dims(&self.graph).first().copied().unwrap_or(0);
         for i in 1..=count as i64 {
-            let at = Expression { kind: ExpressionKind::Int(i), type_: Type::Int, span: container.span };
-            let element = self.index_value(value.clone(), &[Index::Single(at)], container.span, scope)?;
+            let at = Expression {
+                kind: ExpressionKind::Int(i),
+                type_: Type::Int,
+                span: container.span,
+            };
+            let element =
+                self.index_value(value.clone(), &[Index::Single(at)], container.span, scope)?;
             match self.iteration(variable, element, body, scope)? {
                 Outcome::Next | Outcome::Continue => {}
                 Outcome::Break => break,
@@ -128,7 +147,13 @@ impl Interpreter<'_> {
         self.fail(condition.span, "this loop does not end")
     }
 
-    fn iteration(&mut self, variable: Slot, value: Value, body: &[Statement], scope: &Scope) -> Staged<Outcome> {
+    fn iteration(
+        &mut self,
+        variable: Slot,
+        value: Value,
+        body: &[Statement],
+        scope: &Scope,
+    ) -> Staged<Outcome> {
         let held = Variable::holding(value, &self.graph, scope);
         self.frame().variables[variable] = Some(held);
         self.block(body, scope)
@@ -151,18 +176,23 @@ impl Interpreter<'_> {
         let mut private: Vec<Slot> = Vec::new();
         loop {
             let checkpoint = self.checkpoint(&assigned);
-            self.regions.push(Region::new(&lanes, self.frames.len() - 1, &assigned));
+            self.regions
+                .push(Region::new(&lanes, self.frames.len() - 1, &assigned));
             for slot in &private {
-                let Some(base) = self.frame().variables[*slot].clone() else { continue };
+                let Some(base) = self.frame().variables[*slot].clone() else {
+                    continue;
+                };
                 let copy = base.copied_into(&mut self.graph, &lanes);
                 let copy = self.regions[position].make_private(*slot, base, copy);
                 self.frame().variables[*slot] = Some(copy);
             }
             let value = Value::Int(Ints::new([lanes.count], values.clone()));
-            let attempt = self.iteration(variable, value, body, &lanes).and_then(|outcome| match outcome {
-                Outcome::Next => self.close(scope),
-                _ => Err(Stop::Dependence(position, Remedy::Sequential)),
-            });
+            let attempt = self
+                .iteration(variable, value, body, &lanes)
+                .and_then(|outcome| match outcome {
+                    Outcome::Next => self.close(scope),
+                    _ => Err(Stop::Dependence(position, Remedy::Sequential)),
+                });
             match attempt {
                 Ok(()) => return Ok(Some(Outcome::Next)),
                 Err(Stop::Dependence(of, remedy)) if of == position => {
@@ -187,7 +217,9 @@ impl Interpreter<'_> {
 
     /// Ends the innermost region: what its iterations last wrote to their private copies becomes the variable's.
     fn close(&mut self, scope: &Scope) -> Staged<()> {
-        let Some(region) = self.regions.pop() else { return Ok(()) };
+        let Some(region) = self.regions.pop() else {
+            return Ok(());
+        };
         let lanes = Arc::clone(&region.lanes);
         for (slot, base, writes) in region.finish() {
             let frame = self.frames.len() - 1;
@@ -200,8 +232,16 @@ impl Interpreter<'_> {
             let values = copy.read(&mut self.graph, &from, &[from.len()]);
             let origin = lanes.origin_at(scope.depth);
             let size = copy.size() as u32;
-            let writers: Vec<u32> = from.iter().map(|offset| origin[(offset / size) as usize]).collect();
-            self.note_write(&Access { slot, offsets: &cells, lanes: &writers, within: scope })?;
+            let writers: Vec<u32> = from
+                .iter()
+                .map(|offset| origin[(offset / size) as usize])
+                .collect();
+            self.note_write(&Access {
+                slot,
+                offsets: &cells,
+                lanes: &writers,
+                within: scope,
+            })?;
             self.write(slot, &cells, &values);
         }
         Ok(())
@@ -209,7 +249,10 @@ impl Interpreter<'_> {
 
     fn checkpoint(&mut self, assigned: &FxHashSet<Slot>) -> Checkpoint {
         let frame = self.frame();
-        let variables = assigned.iter().map(|slot| (*slot, frame.variables[*slot].clone())).collect();
+        let variables = assigned
+            .iter()
+            .map(|slot| (*slot, frame.variables[*slot].clone()))
+            .collect();
         Checkpoint {
             variables,
             regions: self.regions.clone(),
@@ -244,15 +287,20 @@ fn assigned_in(statements: &[Statement], slots: &mut FxHashSet<Slot>) {
             StatementKind::Declare(declaration, _) => {
                 slots.insert(declaration.slot);
             }
-            StatementKind::If { then, otherwise, .. } => {
+            StatementKind::If {
+                then, otherwise, ..
+            } => {
                 assigned_in(then, slots);
                 assigned_in(otherwise, slots);
             }
-            StatementKind::For { variable, body, .. } | StatementKind::ForEach { variable, body, .. } => {
+            StatementKind::For { variable, body, .. }
+            | StatementKind::ForEach { variable, body, .. } => {
                 slots.insert(*variable);
                 assigned_in(body, slots);
             }
-            StatementKind::While { body, .. } | StatementKind::Block(body) => assigned_in(body, slots),
+            StatementKind::While { body, .. } | StatementKind::Block(body) => {
+                assigned_in(body, slots)
+            }
             _ => {}
         }
     }
@@ -270,17 +318,22 @@ pub(crate) fn mentions(expression: &Expression, slot: Slot) -> bool {
         ExpressionKind::Binary(_, x, y) | ExpressionKind::And(x, y) | ExpressionKind::Or(x, y) => {
             mentions(x, slot) || mentions(y, slot)
         }
-        ExpressionKind::Conditional(x, y, z) => mentions(x, slot) || mentions(y, slot) || mentions(z, slot),
+        ExpressionKind::Conditional(x, y, z) => {
+            mentions(x, slot) || mentions(y, slot) || mentions(z, slot)
+        }
         ExpressionKind::Index(base, indices) => {
             mentions(base, slot)
                 || indices.iter().any(|index| match index {
                     Index::Single(at) | Index::Multiple(at) => mentions(at, slot),
-                    Index::Range(lower, upper) => {
-                        [lower, upper].into_iter().flatten().any(|end| mentions(end, slot))
-                    }
+                    Index::Range(lower, upper) => [lower, upper]
+                        .into_iter()
+                        .flatten()
+                        .any(|end| mentions(end, slot)),
                 })
         }
-        ExpressionKind::Call(_, arguments) | ExpressionKind::UserCall(_, arguments) => any(arguments),
+        ExpressionKind::Call(_, arguments) | ExpressionKind::UserCall(_, arguments) => {
+            any(arguments)
+        }
         ExpressionKind::Array(parts) | ExpressionKind::Row(parts) => any(parts),
     }
 }
@@ -289,7 +342,9 @@ pub(crate) fn mentions(expression: &Expression, slot: Slot) -> bool {
 pub(crate) fn same_indices(a: &[Index], b: &[Index]) -> bool {
     a.len() == b.len()
         && a.iter().zip(b).all(|pair| match pair {
-            (Index::Single(a), Index::Single(b)) | (Index::Multiple(a), Index::Multiple(b)) => same(a, b),
+            (Index::Single(a), Index::Single(b)) | (Index::Multiple(a), Index::Multiple(b)) => {
+                same(a, b)
+            }
             (Index::Range(a, b), Index::Range(c, d)) => same_end(a, c) && same_end(b, d),
             _ => false,
         })
@@ -309,8 +364,12 @@ fn same(a: &Expression, b: &Expression) -> bool {
         (ExpressionKind::Int(a), ExpressionKind::Int(b)) => a == b,
         (ExpressionKind::Variable(a), ExpressionKind::Variable(b)) => a == b,
         (ExpressionKind::Unary(f, a), ExpressionKind::Unary(g, b)) => f == g && same(a, b),
-        (ExpressionKind::Binary(f, a, b), ExpressionKind::Binary(g, c, d)) => f == g && same(a, c) && same(b, d),
-        (ExpressionKind::Index(a, i), ExpressionKind::Index(b, j)) => same(a, b) && same_indices(i, j),
+        (ExpressionKind::Binary(f, a, b), ExpressionKind::Binary(g, c, d)) => {
+            f == g && same(a, c) && same(b, d)
+        }
+        (ExpressionKind::Index(a, i), ExpressionKind::Index(b, j)) => {
+            same(a, b) && same_indices(i, j)
+        }
         _ => false,
     }
 }

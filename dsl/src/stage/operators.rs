@@ -37,12 +37,12 @@ impl Interpreter<'_> {
             }
             BinaryOp::Multiply => self.product(&x, &y, x_type, y_type),
             BinaryOp::Divide if y_type.is_scalar() => self.elementwise(Binary::Div, "/", &x, &y),
-            BinaryOp::Divide | BinaryOp::LeftDivide => {
-                Err(Failure::Unsupported("division by a matrix is not supported yet".into()))
-            }
-            BinaryOp::IntDivide | BinaryOp::Modulo => {
-                Err(Failure::Unsupported("integer division of values that depend on parameters".into()))
-            }
+            BinaryOp::Divide | BinaryOp::LeftDivide => Err(Failure::Unsupported(
+                "division by a matrix is not supported yet".into(),
+            )),
+            BinaryOp::IntDivide | BinaryOp::Modulo => Err(Failure::Unsupported(
+                "integer division of values that depend on parameters".into(),
+            )),
             BinaryOp::Equal => self.elementwise(Binary::Equal, "==", &x, &y),
             BinaryOp::NotEqual => self
                 .elementwise(Binary::Equal, "!=", &x, &y)
@@ -66,9 +66,10 @@ impl Interpreter<'_> {
                 | BinaryOp::GreaterEqual
         );
         match result {
-            Expr::Data(truth) if compares => {
-                Ok(Value::Int(Ints::new(truth.shape(), truth.data().iter().map(|t| *t as i64).collect())))
-            }
+            Expr::Data(truth) if compares => Ok(Value::Int(Ints::new(
+                truth.shape(),
+                truth.data().iter().map(|t| *t as i64).collect(),
+            ))),
             result => Ok(Value::Real(result)),
         }
     }
@@ -77,7 +78,10 @@ impl Interpreter<'_> {
         if !x.dims().is_empty() || !y.dims().is_empty() {
             return Ok(None);
         }
-        let divides = matches!(op, BinaryOp::Divide | BinaryOp::IntDivide | BinaryOp::Modulo);
+        let divides = matches!(
+            op,
+            BinaryOp::Divide | BinaryOp::IntDivide | BinaryOp::Modulo
+        );
         if divides && y.data.contains(&0) {
             return self.fail(span, "integer division by zero");
         }
@@ -97,18 +101,36 @@ impl Interpreter<'_> {
         };
         let lanes = x.lanes().max(y.lanes());
         let at = |ints: &Ints, lane: usize| ints.data[lane % ints.data.len()];
-        Ok(Some(Ints::new([lanes], (0..lanes).map(|lane| apply(at(x, lane), at(y, lane))).collect())))
+        Ok(Some(Ints::new(
+            [lanes],
+            (0..lanes)
+                .map(|lane| apply(at(x, lane), at(y, lane)))
+                .collect(),
+        )))
     }
 
     /// A function of two values, element by element; a scalar goes with every element of a container.
-    pub(crate) fn elementwise(&mut self, kind: Binary, name: &str, x: &Expr, y: &Expr) -> Result<Expr, Failure> {
+    pub(crate) fn elementwise(
+        &mut self,
+        kind: Binary,
+        name: &str,
+        x: &Expr,
+        y: &Expr,
+    ) -> Result<Expr, Failure> {
         let rank = self.graph.shape(x).len().max(self.graph.shape(y).len());
         let containers = self.graph.shape(x).len() > 1 && self.graph.shape(y).len() > 1;
         if containers && self.graph.shape(x)[1..] != self.graph.shape(y)[1..] {
             let (x, y) = (self.graph.shape(x), self.graph.shape(y));
-            return Err(Failure::Wrong(format!("{name}: sizes {:?} and {:?} do not match", &x[1..], &y[1..])));
+            return Err(Failure::Wrong(format!(
+                "{name}: sizes {:?} and {:?} do not match",
+                &x[1..],
+                &y[1..]
+            )));
         }
-        let (x, y) = (align(&mut self.graph, x, rank), align(&mut self.graph, y, rank));
+        let (x, y) = (
+            align(&mut self.graph, x, rank),
+            align(&mut self.graph, y, rank),
+        );
         elementwise_shape(&self.graph, name, &x, &y)?;
         Ok(self.graph.binary(kind, &x, &y))
     }
@@ -123,9 +145,19 @@ impl Interpreter<'_> {
     }
 
     /// A product of vectors and matrices.
-    fn product(&mut self, x: &Expr, y: &Expr, x_type: &Type, y_type: &Type) -> Result<Expr, Failure> {
+    fn product(
+        &mut self,
+        x: &Expr,
+        y: &Expr,
+        x_type: &Type,
+        y_type: &Type,
+    ) -> Result<Expr, Failure> {
         let (xs, ys) = (self.graph.shape(x), self.graph.shape(y));
-        let x_cols = if *x_type == Type::Vector { 1 } else { xs[xs.len() - 1] };
+        let x_cols = if *x_type == Type::Vector {
+            1
+        } else {
+            xs[xs.len() - 1]
+        };
         let y_rows = if *y_type == Type::RowVector { 1 } else { ys[1] };
         if x_cols != y_rows {
             return Err(Failure::Wrong(format!(

@@ -4,10 +4,13 @@ use firebrand_graph::{Expr, Index as Positions, Shape};
 
 use super::dependence::Access;
 use super::expressions::Truth;
-use super::indexing::{Facts, lane_of_each};
+use super::indexing::lane_of_each;
 use super::interpreter::{Interpreter, Scope, Staged};
 use super::lanes::Lanes;
-use crate::hir::{BinaryOp, Expression, ExpressionKind, Place, Printable, Slot, Statement, StatementKind};
+use super::storage::Variable;
+use crate::hir::{
+    BinaryOp, Expression, ExpressionKind, Place, Printable, Slot, Statement, StatementKind,
+};
 use crate::library::Requirement;
 use crate::types::Type;
 use crate::value::Value;
@@ -30,7 +33,9 @@ impl Interpreter<'_> {
         match self.block(statements, &root) {
             Ok(_) => Ok(()),
             Err(super::interpreter::Stop::Error(error)) => Err(error),
-            Err(super::interpreter::Stop::Dependence(..)) => unreachable!("every loop takes its own remedies"),
+            Err(super::interpreter::Stop::Dependence(..)) => {
+                unreachable!("every loop takes its own remedies")
+            }
         }
     }
 
@@ -42,9 +47,9 @@ impl Interpreter<'_> {
                     let inside = Lanes::inside(scope, lanes.clone());
                     return Ok(match self.block(&statements[position + 1..], &inside)? {
                         Outcome::Next => Outcome::Remaining(lanes),
-                        Outcome::Remaining(inner) => {
-                            Outcome::Remaining(inner.iter().map(|lane| lanes[*lane as usize]).collect())
-                        }
+                        Outcome::Remaining(inner) => Outcome::Remaining(
+                            inner.iter().map(|lane| lanes[*lane as usize]).collect(),
+                        ),
                         Outcome::Return => Outcome::Return,
                         Outcome::Break | Outcome::Continue => return self.one_by_one(),
                     });
@@ -65,31 +70,54 @@ impl Interpreter<'_> {
                 };
                 self.declare(declaration, value, scope)?;
             }
-            StatementKind::Assign { target, op, value } => self.assign(target, *op, value, scope)?,
+            StatementKind::Assign { target, op, value } => {
+                self.assign(target, *op, value, scope)?
+            }
             StatementKind::TargetAdd(term) => {
                 let value = self.evaluate(term, scope)?;
                 self.add_value_to_target(&value, scope);
             }
-            StatementKind::Tilde { density, truncation } => {
+            StatementKind::Tilde {
+                density,
+                truncation,
+            } => {
                 if truncation.is_some() {
                     return self.unsupported(span, "truncation (`T[,]`) is not supported yet");
                 }
                 let value = self.evaluate(density, scope)?;
                 self.add_value_to_target(&value, scope);
             }
-            StatementKind::If { condition, then, otherwise } => {
+            StatementKind::If {
+                condition,
+                then,
+                otherwise,
+            } => {
                 return self.branch(condition, then, otherwise, scope);
             }
-            StatementKind::For { variable, lower, upper, body } => {
+            StatementKind::For {
+                variable,
+                lower,
+                upper,
+                body,
+            } => {
                 return self.for_range(*variable, lower, upper, body, scope);
             }
-            StatementKind::ForEach { variable, container, body } => {
+            StatementKind::ForEach {
+                variable,
+                container,
+                body,
+            } => {
                 return self.for_each(*variable, container, body, scope);
             }
-            StatementKind::While { condition, body } => return self.while_loop(condition, body, scope),
+            StatementKind::While { condition, body } => {
+                return self.while_loop(condition, body, scope);
+            }
             StatementKind::Break | StatementKind::Continue => {
                 if !self.masks.is_empty() {
-                    return self.unsupported(span, "leaving a loop under a condition on parameters is not supported yet");
+                    return self.unsupported(
+                        span,
+                        "leaving a loop under a condition on parameters is not supported yet",
+                    );
                 }
                 return Ok(if matches!(statement.kind, StatementKind::Break) {
                     Outcome::Break
@@ -99,7 +127,10 @@ impl Interpreter<'_> {
             }
             StatementKind::Return(value) => {
                 if self.masks.len() > self.frame().masks {
-                    return self.unsupported(span, "returning under a condition on parameters is not supported yet");
+                    return self.unsupported(
+                        span,
+                        "returning under a condition on parameters is not supported yet",
+                    );
                 }
                 if let Some(value) = value {
                     let value = self.evaluate(value, scope)?;
@@ -114,7 +145,13 @@ impl Interpreter<'_> {
             }
             StatementKind::Reject(parts) | StatementKind::FatalError(parts) => {
                 let message = self.printed_text(parts, scope)?;
-                self.require(Requirement { met: Expr::scalar(0.0), message }, scope);
+                self.require(
+                    Requirement {
+                        met: Expr::scalar(0.0),
+                        message,
+                    },
+                    scope,
+                );
             }
             StatementKind::Call(call) => {
                 if let ExpressionKind::UserCall(function, arguments) = &call.kind {
@@ -141,7 +178,13 @@ impl Interpreter<'_> {
         self.add_to_target(total);
     }
 
-    fn assign(&mut self, place: &Place, op: Option<BinaryOp>, value: &Expression, scope: &Scope) -> Staged<()> {
+    fn assign(
+        &mut self,
+        place: &Place,
+        op: Option<BinaryOp>,
+        value: &Expression,
+        scope: &Scope,
+    ) -> Staged<()> {
         if let Some((negative, term)) = added_term(place, op, value)
             && self.accumulate(place, term, negative, scope)?
         {
@@ -161,31 +204,51 @@ impl Interpreter<'_> {
     /// Writes a value to a variable, or to the elements that its indices select.
     pub(crate) fn store(&mut self, place: &Place, value: Value, scope: &Scope) -> Staged<()> {
         let name = self.name(place.slot);
-        let Some(facts) = self.frame().variables[place.slot].clone_facts() else {
-            return self.fail(place.span, format!("{name} is assigned to before it is declared"));
+        let Some(facts) = self.frame().variables[place.slot]
+            .as_ref()
+            .map(Variable::facts)
+        else {
+            return self.fail(
+                place.span,
+                format!("{name} is assigned to before it is declared"),
+            );
         };
         let selection = self.select(&name, &place.indices, &facts.dims, place.span, scope)?;
         let found = value.dims(&self.graph);
         if found != selection.dims {
             return self.fail(
                 place.span,
-                format!("{name}: a value of sizes {found:?} does not fit where sizes are {:?}", selection.dims),
+                format!(
+                    "{name}: a value of sizes {found:?} does not fit where sizes are {:?}",
+                    selection.dims
+                ),
             );
         }
         let value = self.under_masks(place, value, scope)?;
         let tracked = self.tracked(place.slot);
         let everywhere = place.indices.is_empty() && scope.depth == facts.owner.depth;
         if everywhere && !tracked {
-            let is_int = self.frame().variables[place.slot].as_ref().is_some_and(|v| v.is_int);
-            let value = if is_int { value } else { Value::Real(value.to_reals()) };
+            let is_int = self.frame().variables[place.slot]
+                .as_ref()
+                .is_some_and(|v| v.is_int);
+            let value = if is_int {
+                value
+            } else {
+                Value::Real(value.to_reals())
+            };
             if let Some(variable) = self.frame().variables[place.slot].as_mut() {
                 variable.replace(value);
             }
             return Ok(());
         }
-        let spread = self.offsets(&selection, &facts_spread(&facts), scope, true);
+        let spread = self.offsets(&selection, &facts, scope, true);
         let lanes = lane_of_each(&spread, scope.count);
-        self.note_write(&Access { slot: place.slot, offsets: &spread, lanes: &lanes, within: scope })?;
+        self.note_write(&Access {
+            slot: place.slot,
+            offsets: &spread,
+            lanes: &lanes,
+            within: scope,
+        })?;
         self.write(place.slot, &spread, &value);
         Ok(())
     }
@@ -200,11 +263,15 @@ impl Interpreter<'_> {
 
     /// The value to store under conditions on parameters: the old one in draws that they exclude.
     fn under_masks(&mut self, place: &Place, value: Value, scope: &Scope) -> Staged<Value> {
-        let declared_under = self.frame().variables[place.slot].as_ref().map_or(0, |v| v.masks);
+        let declared_under = self.frame().variables[place.slot]
+            .as_ref()
+            .map_or(0, |v| v.masks);
         match self.mask_since(declared_under, scope) {
             None => Ok(value),
             Some(mask) => {
-                let is_int = self.frame().variables[place.slot].as_ref().is_some_and(|v| v.is_int);
+                let is_int = self.frame().variables[place.slot]
+                    .as_ref()
+                    .is_some_and(|v| v.is_int);
                 if is_int {
                     let name = self.name(place.slot);
                     return self.unsupported(
@@ -219,14 +286,25 @@ impl Interpreter<'_> {
     }
 
     /// `x += term` where several lanes add to one cell: all at once. False when each lane has cells of its own.
-    fn accumulate(&mut self, place: &Place, term: &Expression, negative: bool, scope: &Scope) -> Staged<bool> {
+    fn accumulate(
+        &mut self,
+        place: &Place,
+        term: &Expression,
+        negative: bool,
+        scope: &Scope,
+    ) -> Staged<bool> {
         if scope.count == 1 {
             return Ok(false);
         }
         let name = self.name(place.slot);
-        let Some(facts) = self.frame().variables[place.slot].clone_facts() else { return Ok(false) };
+        let Some(facts) = self.frame().variables[place.slot]
+            .as_ref()
+            .map(Variable::facts)
+        else {
+            return Ok(false);
+        };
         let selection = self.select(&name, &place.indices, &facts.dims, place.span, scope)?;
-        let offsets = self.offsets(&selection, &facts_spread(&facts), scope, true);
+        let offsets = self.offsets(&selection, &facts, scope, true);
         let mut segments: rustc_hash::FxHashMap<u32, u32> = rustc_hash::FxHashMap::default();
         let mut cells: Vec<u32> = Vec::new();
         let segment: Positions = offsets
@@ -243,10 +321,17 @@ impl Interpreter<'_> {
         }
         let value = self.evaluate(term, scope)?;
         let lanes = lane_of_each(&offsets, scope.count);
-        self.note_accumulate(&Access { slot: place.slot, offsets: &offsets, lanes: &lanes, within: scope })?;
+        self.note_accumulate(&Access {
+            slot: place.slot,
+            offsets: &offsets,
+            lanes: &lanes,
+            within: scope,
+        })?;
         let mut reals = value.to_reals();
         if let Some(mask) = self.mask(scope) {
-            reals = self.choose(&mask, &Value::Real(reals), &Value::real(0.0)).to_reals();
+            reals = self
+                .choose(&mask, &Value::Real(reals), &Value::real(0.0))
+                .to_reals();
         }
         self.next_source();
         // A scalar added to a container goes to each of its elements.
@@ -257,22 +342,33 @@ impl Interpreter<'_> {
         if firebrand_graph::broadcast_shape(&found, &full).as_ref() != Some(&full) {
             return self.fail(
                 place.span,
-                format!("{name}: a value of sizes {:?} cannot be added to sizes {:?}", &found[1..], selection.dims),
+                format!(
+                    "{name}: a value of sizes {:?} cannot be added to sizes {:?}",
+                    &found[1..],
+                    selection.dims
+                ),
             );
         }
         let reals = self.graph.broadcast_to(&reals, &full);
         let flat = self.graph.reshape(&reals, &[offsets.len()]);
-        let flat = if negative { self.graph.neg(&flat) } else { flat };
+        let flat = if negative {
+            self.graph.neg(&flat)
+        } else {
+            flat
+        };
         let sums = self.segment_sum(&flat, &segment, cells.len());
         let frame = self.frames.len() - 1;
         let graph = &mut self.graph;
-        let Some(variable) = self.frames[frame].variables[place.slot].as_mut() else { return Ok(true) };
+        let Some(variable) = self.frames[frame].variables[place.slot].as_mut() else {
+            return Ok(true);
+        };
         let old = variable.read(graph, &cells, &[cells.len()]).to_reals();
         let total = graph.add(&old, &sums);
         let total = match (&total, variable.is_int) {
-            (Expr::Data(known), true) => {
-                Value::Int(crate::value::Ints::new(known.shape(), known.data().iter().map(|x| *x as i64).collect()))
-            }
+            (Expr::Data(known), true) => Value::Int(crate::value::Ints::new(
+                known.shape(),
+                known.data().iter().map(|x| *x as i64).collect(),
+            )),
             _ => Value::Real(total),
         };
         variable.write(graph, &cells, &total);
@@ -283,7 +379,10 @@ impl Interpreter<'_> {
     fn segment_sum(&mut self, flat: &Expr, segment: &Positions, segments: usize) -> Expr {
         let length = segment.len() / segments.max(1);
         let runs = length * segments == segment.len()
-            && segment.iter().enumerate().all(|(i, s)| *s as usize == i / length.max(1));
+            && segment
+                .iter()
+                .enumerate()
+                .all(|(i, s)| *s as usize == i / length.max(1));
         if runs {
             let rows = self.graph.reshape(flat, &[segments, length]);
             return self.graph.sum(&rows, 1);
@@ -303,7 +402,9 @@ impl Interpreter<'_> {
             Truth::Known(values) if values.iter().all(|v| !*v) => self.block(otherwise, scope),
             Truth::Known(values) => {
                 let lanes_where = |wanted: bool| -> Vec<u32> {
-                    (0..values.len() as u32).filter(|lane| values[*lane as usize] == wanted).collect()
+                    (0..values.len() as u32)
+                        .filter(|lane| values[*lane as usize] == wanted)
+                        .collect()
                 };
                 let mut remaining = Vec::new();
                 let mut all_go_on = true;
@@ -366,20 +467,27 @@ fn push_numbers<T: ToString>(text: &mut String, mut numbers: impl ExactSizeItera
     }
 }
 
-/// Facts under which offsets are spelled out for every lane.
-fn facts_spread(facts: &super::indexing::VariableFacts) -> super::indexing::VariableFacts {
-    super::indexing::VariableFacts { dims: facts.dims.clone(), owner: Arc::clone(&facts.owner), lanes: usize::MAX }
-}
-
 /// The term of `x += term`, `x -= term`, `x = x + term`, `x = term + x` or `x = x - term`, and whether it is
 /// subtracted. The term must not mention `x`.
-fn added_term<'e>(place: &Place, op: Option<BinaryOp>, value: &'e Expression) -> Option<(bool, &'e Expression)> {
+fn added_term<'e>(
+    place: &Place,
+    op: Option<BinaryOp>,
+    value: &'e Expression,
+) -> Option<(bool, &'e Expression)> {
     let (negative, term) = match (op, &value.kind) {
         (Some(BinaryOp::Add), _) => (false, value),
         (Some(BinaryOp::Subtract), _) => (true, value),
-        (None, ExpressionKind::Binary(BinaryOp::Add, left, right)) if is_place(left, place) => (false, &**right),
-        (None, ExpressionKind::Binary(BinaryOp::Add, left, right)) if is_place(right, place) => (false, &**left),
-        (None, ExpressionKind::Binary(BinaryOp::Subtract, left, right)) if is_place(left, place) => (true, &**right),
+        (None, ExpressionKind::Binary(BinaryOp::Add, left, right)) if is_place(left, place) => {
+            (false, &**right)
+        }
+        (None, ExpressionKind::Binary(BinaryOp::Add, left, right)) if is_place(right, place) => {
+            (false, &**left)
+        }
+        (None, ExpressionKind::Binary(BinaryOp::Subtract, left, right))
+            if is_place(left, place) =>
+        {
+            (true, &**right)
+        }
         _ => return None,
     };
     let scalar = place.type_ == Type::Real || place.type_ == Type::Int || place.type_ == term.type_;

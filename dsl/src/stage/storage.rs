@@ -37,6 +37,15 @@ enum Cell {
     Element { node: NodeId, offset: u32 },
 }
 
+/// What indexing needs to know of a variable.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The value's own axes.
+    pub dims: Shape,
+    /// The lanes that it was declared in.
+    pub owner: Arc<Lanes>,
+}
+
 /// Stan's ints before anything is assigned.
 const UNDEFINED_INT: i64 = i32::MIN as i64;
 
@@ -51,13 +60,33 @@ impl Variable {
         } else {
             Value::Real(Array::full(shape, f64::NAN).into())
         };
-        Variable { dims, is_int, owner: Arc::clone(owner), masks: 0, content: Content::Whole(value) }
+        Variable {
+            dims,
+            is_int,
+            owner: Arc::clone(owner),
+            masks: 0,
+            content: Content::Whole(value),
+        }
     }
 
     /// A variable that holds `value`.
     pub fn holding(value: Value, graph: &Graph, owner: &Arc<Lanes>) -> Self {
         let is_int = matches!(value, Value::Int(_));
-        Variable { dims: value.dims(graph), is_int, owner: Arc::clone(owner), masks: 0, content: Content::Whole(value) }
+        Variable {
+            dims: value.dims(graph),
+            is_int,
+            owner: Arc::clone(owner),
+            masks: 0,
+            content: Content::Whole(value),
+        }
+    }
+
+    /// What indexing needs to know.
+    pub fn facts(&self) -> Facts {
+        Facts {
+            dims: self.dims.clone(),
+            owner: Arc::clone(&self.owner),
+        }
     }
 
     /// Elements in one lane.
@@ -87,23 +116,16 @@ impl Variable {
         }
     }
 
-    /// How many lanes are told apart: 1 when all the owner's agree.
-    pub fn lanes(&self) -> usize {
-        match &self.content {
-            Content::Whole(Value::Int(ints)) => ints.lanes(),
-            Content::Whole(Value::Real(Expr::Data(array))) => array.shape()[0],
-            // A node's first axis is not known without its graph; reading resolves it.
-            Content::Whole(Value::Real(Expr::Node(_))) | Content::Cells(_) => self.owner.count,
-        }
-    }
-
     /// The elements at `offsets`, each within its lane's copy (`lane * size + element`), under `shape`.
     pub fn read(&self, graph: &mut Graph, offsets: &[u32], shape: &[usize]) -> Value {
         let size = self.size() as u32;
         match &self.content {
             Content::Whole(Value::Int(ints)) => {
                 let data = if ints.lanes() == 1 {
-                    offsets.iter().map(|o| ints.data[(o % size) as usize]).collect()
+                    offsets
+                        .iter()
+                        .map(|o| ints.data[(o % size) as usize])
+                        .collect()
                 } else {
                     offsets.iter().map(|o| ints.data[*o as usize]).collect()
                 };
@@ -111,16 +133,23 @@ impl Variable {
             }
             Content::Whole(Value::Real(Expr::Data(array))) => {
                 let data = if array.shape()[0] == 1 {
-                    offsets.iter().map(|o| array.data()[(o % size) as usize]).collect()
+                    offsets
+                        .iter()
+                        .map(|o| array.data()[(o % size) as usize])
+                        .collect()
                 } else {
                     offsets.iter().map(|o| array.data()[*o as usize]).collect()
                 };
                 Value::Real(Array::new(shape, data).into())
             }
-            Content::Whole(Value::Real(whole)) => Value::Real(gather_elements(graph, whole, size, offsets, shape)),
-            Content::Cells(cells) => {
-                Value::Real(assemble(graph, offsets.iter().map(|o| cells[*o as usize]), &Shape::from_slice(shape)))
+            Content::Whole(Value::Real(whole)) => {
+                Value::Real(gather_elements(graph, whole, size, offsets, shape))
             }
+            Content::Cells(cells) => Value::Real(assemble(
+                graph,
+                offsets.iter().map(|o| cells[*o as usize]),
+                &Shape::from_slice(shape),
+            )),
         }
     }
 
@@ -144,7 +173,9 @@ impl Variable {
                     shape[0] = lanes;
                     *array = array.broadcast_to(&shape);
                 }
-                let Expr::Data(from) = from.to_reals() else { return };
+                let Expr::Data(from) = from.to_reals() else {
+                    return;
+                };
                 let (data, from) = (array.data_mut(), from.data());
                 for (i, o) in offsets.iter().enumerate() {
                     data[*o as usize] = from[i % from.len()];
@@ -155,7 +186,10 @@ impl Variable {
                 let count: usize = graph.shape(&from).iter().product();
                 let cell_of = |i: usize| match &from {
                     Expr::Data(array) => Cell::Known(array.data()[i % count]),
-                    Expr::Node(node) => Cell::Element { node: *node, offset: (i % count) as u32 },
+                    Expr::Node(node) => Cell::Element {
+                        node: *node,
+                        offset: (i % count) as u32,
+                    },
                 };
                 self.open_cells(graph, full);
                 if let Content::Cells(cells) = &mut self.content {
@@ -168,14 +202,21 @@ impl Variable {
     }
 
     fn open_cells(&mut self, graph: &Graph, full: usize) {
-        let Content::Whole(value) = &self.content else { return };
+        let Content::Whole(value) = &self.content else {
+            return;
+        };
         let reals = value.to_reals();
         let count: usize = graph.shape(&reals).iter().product();
         let cells = match &reals {
-            Expr::Data(array) => (0..full).map(|i| Cell::Known(array.data()[i % count])).collect(),
-            Expr::Node(node) => {
-                (0..full).map(|i| Cell::Element { node: *node, offset: (i % count) as u32 }).collect()
-            }
+            Expr::Data(array) => (0..full)
+                .map(|i| Cell::Known(array.data()[i % count]))
+                .collect(),
+            Expr::Node(node) => (0..full)
+                .map(|i| Cell::Element {
+                    node: *node,
+                    offset: (i % count) as u32,
+                })
+                .collect(),
         };
         self.content = Content::Cells(cells);
     }
@@ -184,47 +225,81 @@ impl Variable {
     pub fn copied_into(&self, graph: &mut Graph, lanes: &Arc<Lanes>) -> Self {
         let size = self.size() as u32;
         let content = match &self.content {
-            content if self.owner.count == 1 && !matches!(content, Content::Cells(_)) => content.clone(),
+            content if self.owner.count == 1 && !matches!(content, Content::Cells(_)) => {
+                content.clone()
+            }
             Content::Cells(cells) => {
                 let origin = lanes.origin_at(self.owner.depth);
                 Content::Cells(
                     origin
                         .iter()
-                        .flat_map(|lane| cells[(lane * size) as usize..((lane + 1) * size) as usize].iter().copied())
+                        .flat_map(|lane| {
+                            cells[(lane * size) as usize..((lane + 1) * size) as usize]
+                                .iter()
+                                .copied()
+                        })
                         .collect(),
                 )
             }
             Content::Whole(value) if value.shape(graph)[0] == 1 => Content::Whole(value.clone()),
             Content::Whole(_) => {
                 let origin = lanes.origin_at(self.owner.depth);
-                let offsets: Vec<u32> =
-                    origin.iter().flat_map(|lane| (0..size).map(move |i| lane * size + i)).collect();
+                let offsets: Vec<u32> = origin
+                    .iter()
+                    .flat_map(|lane| (0..size).map(move |i| lane * size + i))
+                    .collect();
                 let mut shape = Shape::from_slice(&[lanes.count]);
                 shape.extend_from_slice(&self.dims);
                 Content::Whole(self.read(graph, &offsets, &shape))
             }
         };
-        Variable { dims: self.dims.clone(), is_int: self.is_int, owner: Arc::clone(lanes), masks: self.masks, content }
+        Variable {
+            dims: self.dims.clone(),
+            is_int: self.is_int,
+            owner: Arc::clone(lanes),
+            masks: self.masks,
+            content,
+        }
     }
 }
 
 fn spread_ints(ints: &Ints, lanes: usize) -> Ints {
     let mut shape = ints.shape.clone();
     shape[0] = lanes;
-    Ints::new(shape, ints.data.iter().copied().cycle().take(ints.data.len() * lanes).collect())
+    Ints::new(
+        shape,
+        ints.data
+            .iter()
+            .copied()
+            .cycle()
+            .take(ints.data.len() * lanes)
+            .collect(),
+    )
 }
 
 /// Elements of a node at offsets; of whole rows at once where that is what the offsets say.
-fn gather_elements(graph: &mut Graph, whole: &Expr, size: u32, offsets: &[u32], shape: &[usize]) -> Expr {
+fn gather_elements(
+    graph: &mut Graph,
+    whole: &Expr,
+    size: u32,
+    offsets: &[u32],
+    shape: &[usize],
+) -> Expr {
     let held = graph.shape(whole);
     let uniform = held[0] == 1;
     let total: usize = held.iter().product();
-    let index: Index =
-        if uniform { offsets.iter().map(|o| o % size).collect() } else { offsets.iter().copied().collect() };
+    let index: Index = if uniform {
+        offsets.iter().map(|o| o % size).collect()
+    } else {
+        offsets.iter().copied().collect()
+    };
     let row = row_length(&index, &held, shape);
     if row > 1 {
         let rows = graph.reshape(whole, &[total / row, row]);
-        let index: Index = index.chunks(row).map(|chunk| chunk[0] / row as u32).collect();
+        let index: Index = index
+            .chunks(row)
+            .map(|chunk| chunk[0] / row as u32)
+            .collect();
         let gathered = graph.gather(&rows, &index);
         return graph.reshape(&gathered, shape);
     }
@@ -244,7 +319,8 @@ fn row_length(index: &[u32], held: &[usize], shape: &[usize]) -> usize {
         let in_order = longer > 0
             && index.len().is_multiple_of(longer)
             && index.chunks(longer).all(|chunk| {
-                chunk[0].is_multiple_of(longer as u32) && chunk.windows(2).all(|pair| pair[1] == pair[0] + 1)
+                chunk[0].is_multiple_of(longer as u32)
+                    && chunk.windows(2).all(|pair| pair[1] == pair[0] + 1)
             });
         if !in_order {
             break;

@@ -20,14 +20,23 @@ pub(super) fn constrain(
     let upper = bound(interpreter, declaration, u, upper, f64::INFINITY, scope)?;
     let graph = &mut interpreter.graph;
     Ok(match (lower, upper) {
-        (None, None) => Constrained { value: u.clone(), log_jacobian: None },
+        (None, None) => Constrained {
+            value: u.clone(),
+            log_jacobian: None,
+        },
         (Some(lower), None) => {
             let distance = graph.exp(u);
-            Constrained { value: graph.add(&lower, &distance), log_jacobian: Some(u.clone()) }
+            Constrained {
+                value: graph.add(&lower, &distance),
+                log_jacobian: Some(u.clone()),
+            }
         }
         (None, Some(upper)) => {
             let distance = graph.exp(u);
-            Constrained { value: graph.sub(&upper, &distance), log_jacobian: Some(u.clone()) }
+            Constrained {
+                value: graph.sub(&upper, &distance),
+                log_jacobian: Some(u.clone()),
+            }
         }
         (Some(lower), Some(upper)) => {
             let fraction = graph.unary(Unary::Sigmoid, u);
@@ -40,7 +49,10 @@ pub(super) fn constrain(
             let twice = graph.scale(&softplus, 2.0);
             let slope = graph.sub(&negative, &twice);
             let log_width = graph.log(&width);
-            Constrained { value, log_jacobian: Some(graph.add(&log_width, &slope)) }
+            Constrained {
+                value,
+                log_jacobian: Some(graph.add(&log_width, &slope)),
+            }
         }
     })
 }
@@ -61,7 +73,10 @@ pub(super) fn scale(
         Some(multiplier) => {
             let log = graph.log(&multiplier);
             let shape = graph.shape(u);
-            (graph.mul(&multiplier, u), Some(graph.broadcast_to(&log, &shape)))
+            (
+                graph.mul(&multiplier, u),
+                Some(graph.broadcast_to(&log, &shape)),
+            )
         }
         None => (u.clone(), None),
     };
@@ -69,7 +84,10 @@ pub(super) fn scale(
         Some(offset) => graph.add(&offset, &scaled),
         None => scaled,
     };
-    Ok(Constrained { value, log_jacobian })
+    Ok(Constrained {
+        value,
+        log_jacobian,
+    })
 }
 
 /// A bound's value, unless it is missing or known to be `none` everywhere.
@@ -92,7 +110,9 @@ fn fitted(
     expression: Option<&Expression>,
     scope: &Scope,
 ) -> Staged<Option<Expr>> {
-    let Some(expression) = expression else { return Ok(None) };
+    let Some(expression) = expression else {
+        return Ok(None);
+    };
     let value = interpreter.evaluate(expression, scope)?.to_reals();
     let shape = interpreter.graph.shape(u);
     let value = align(&mut interpreter.graph, &value, shape.len());
@@ -100,7 +120,12 @@ fn fitted(
     if broadcast_shape(&found, &shape).as_ref() != Some(&shape) {
         return interpreter.fail(
             expression.span,
-            format!("{} has sizes {:?}, but this has {:?}", declaration.name, &shape[1..], &found[1..]),
+            format!(
+                "{} has sizes {:?}, but this has {:?}",
+                declaration.name,
+                &shape[1..],
+                &found[1..]
+            ),
         );
     }
     Ok(Some(value))

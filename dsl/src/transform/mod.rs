@@ -19,7 +19,11 @@ pub(crate) struct Constrained {
 }
 
 /// How many unconstrained numbers a parameter of these axes takes.
-pub(crate) fn unconstrained_size(interpreter: &Interpreter, declaration: &Declaration, dims: &[usize]) -> Staged<usize> {
+pub(crate) fn unconstrained_size(
+    interpreter: &Interpreter,
+    declaration: &Declaration,
+    dims: &[usize],
+) -> Staged<usize> {
     let size: usize = dims.iter().product();
     match &declaration.type_.constraint {
         Constraint::None
@@ -30,13 +34,19 @@ pub(crate) fn unconstrained_size(interpreter: &Interpreter, declaration: &Declar
         Constraint::Simplex => {
             let length = dims[dims.len() - 1];
             if length == 0 {
-                return interpreter.fail(declaration.span, format!("the simplex {} has no elements", declaration.name));
+                return interpreter.fail(
+                    declaration.span,
+                    format!("the simplex {} has no elements", declaration.name),
+                );
             }
             Ok(size / length * (length - 1))
         }
         other => interpreter.unsupported(
             declaration.span,
-            format!("a parameter of type {} is not supported yet", type_name(other)),
+            format!(
+                "a parameter of type {} is not supported yet",
+                type_name(other)
+            ),
         ),
     }
 }
@@ -53,15 +63,32 @@ pub(crate) fn constrain(
     match &declaration.type_.constraint {
         Constraint::None => {
             let value = arranged(&mut interpreter.graph, unconstrained, declaration, dims);
-            Ok(Constrained { value, log_jacobian: None })
+            Ok(Constrained {
+                value,
+                log_jacobian: None,
+            })
         }
         Constraint::Bounds { lower, upper } => {
             let value = arranged(&mut interpreter.graph, unconstrained, declaration, dims);
-            bounds::constrain(interpreter, declaration, &value, lower.as_ref(), upper.as_ref(), scope)
+            bounds::constrain(
+                interpreter,
+                declaration,
+                &value,
+                lower.as_ref(),
+                upper.as_ref(),
+                scope,
+            )
         }
         Constraint::Affine { offset, multiplier } => {
             let value = arranged(&mut interpreter.graph, unconstrained, declaration, dims);
-            bounds::scale(interpreter, declaration, &value, offset.as_ref(), multiplier.as_ref(), scope)
+            bounds::scale(
+                interpreter,
+                declaration,
+                &value,
+                offset.as_ref(),
+                multiplier.as_ref(),
+                scope,
+            )
         }
         Constraint::Ordered => {
             let value = arranged(&mut interpreter.graph, unconstrained, declaration, dims);
@@ -81,13 +108,21 @@ pub(crate) fn constrain(
         }
         other => interpreter.unsupported(
             declaration.span,
-            format!("a parameter of type {} is not supported yet", type_name(other)),
+            format!(
+                "a parameter of type {} is not supported yet",
+                type_name(other)
+            ),
         ),
     }
 }
 
 /// Numbers in the order of the unconstrained vector, under one lane and the parameter's axes.
-fn arranged(graph: &mut Graph, unconstrained: &Expr, declaration: &Declaration, dims: &[usize]) -> Expr {
+fn arranged(
+    graph: &mut Graph,
+    unconstrained: &Expr,
+    declaration: &Declaration,
+    dims: &[usize],
+) -> Expr {
     let mut shape = Shape::from_slice(&[1]);
     shape.extend_from_slice(dims);
     match &declaration.type_.element {

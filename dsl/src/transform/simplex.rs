@@ -14,7 +14,10 @@ pub(super) fn constrain(graph: &mut Graph, u: &Expr) -> Constrained {
     one[last] = 1;
     if free == 0 {
         one[last] = 1;
-        return Constrained { value: Array::full(&one, 1.0).into(), log_jacobian: None };
+        return Constrained {
+            value: Array::full(&one, 1.0).into(),
+            log_jacobian: None,
+        };
     }
     let offsets = Array::vector((1..=free).map(|k| -((free + 1 - k) as f64).ln()).collect());
     let logit = graph.add(u, &offsets.into());
@@ -28,11 +31,16 @@ pub(super) fn constrain(graph: &mut Graph, u: &Expr) -> Constrained {
     let log_last = {
         let rows: usize = shape[..last].iter().product();
         let flat = graph.reshape(&log_left_after, &[rows * free]);
-        let index = (0..rows).map(|row| (row * free + free - 1) as u32).collect();
+        let index = (0..rows)
+            .map(|row| (row * free + free - 1) as u32)
+            .collect();
         let gathered = graph.gather(&flat, &index);
         graph.reshape(&gathered, &one)
     };
     let log_all = graph.concat(&[log_value.clone(), log_last], last);
     let log_jacobian = graph.add(&log_value, &log_rest);
-    Constrained { value: graph.exp(&log_all), log_jacobian: Some(log_jacobian) }
+    Constrained {
+        value: graph.exp(&log_all),
+        log_jacobian: Some(log_jacobian),
+    }
 }
