@@ -4,6 +4,7 @@
 //! their iterations together, as lanes of every value, wherever a concrete dependence test allows it
 //! ([`dependence`]); so a program's size does not grow with its data.
 
+mod assignments;
 mod declarations;
 mod dependence;
 mod expressions;
