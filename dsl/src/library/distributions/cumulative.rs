@@ -89,8 +89,8 @@ pub(in crate::library) const TABLE: &[Function] = cumulative! {
 
     "pareto" R3 [NONNEGATIVE_Y, SCALE, SHAPE];
     below |[y, least, alpha]| {
-        let (y, outside) = y.within(&least.at_most(&y), f64::INFINITY);
-        vec![(-log_ratio(&y, &alpha, &least)).log1m_exp(), outside]
+        let (ratio, outside) = log_ratio(&y, &alpha, &least).within(&least.at_most(&y), 1.0);
+        vec![(-ratio).log1m_exp(), outside]
     };
     // Below the least value there is no mass: the ratio's logarithm is at least 0.
     above |[y, least, alpha]| vec![-log_ratio(&y, &alpha, &least).binary(Binary::Max, &y.constant(0.0))];

@@ -1,7 +1,9 @@
 //! Tests of the table: against values computed elsewhere, and against each other.
 
 mod densities;
+mod functions;
 mod integrals;
+mod random;
 
 use firebrand_graph::{Array, Expr, Graph, NodeId, Program};
 use rand_chacha::ChaCha8Rng;
@@ -201,9 +203,62 @@ impl Outputs for Graph {
     }
 }
 
-/// A number of a fixture: an int where it is written as one.
+/// An argument of a fixture: an int where it is written as one; a list is a vector or an array of ints, a list of lists
+/// a matrix.
 fn argument(x: &serde_json::Value) -> Argument {
-    x.as_i64().map_or_else(|| real(number(x)), int)
+    let Some(elements) = x.as_array() else {
+        return x.as_i64().map_or_else(|| real(number(x)), int);
+    };
+    match elements[0].as_array() {
+        Some(first) => {
+            let numbers: Vec<f64> = elements
+                .iter()
+                .flat_map(|row| row.as_array().unwrap())
+                .map(number)
+                .collect();
+            matrix(elements.len(), first.len(), &numbers)
+        }
+        None if elements.iter().all(|x| x.is_i64()) => ints(
+            &elements
+                .iter()
+                .map(|x| x.as_i64().unwrap())
+                .collect::<Vec<_>>(),
+        ),
+        None => vector(&elements.iter().map(number).collect::<Vec<_>>()),
+    }
+}
+
+/// Sentences on the rows of a fixture whose values, or gradients when reals are parameters, are not those written.
+fn wrong_rows(file: &str, value_tolerance: f64, gradient_tolerance: f64) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for row in fixture(file) {
+        let arguments: Vec<_> = row.arguments.iter().map(argument).collect();
+        let want = number(&row.value);
+        let got = scalar(&row.name, &arguments);
+        let place = format!(
+            "{}({})",
+            row.name,
+            serde_json::Value::from(row.arguments.clone())
+        );
+        if !close(got, want, value_tolerance) {
+            wrong.push(format!("{place} of data: {got}, not {want}"));
+        }
+        let Some(gradient) = row.gradient.filter(|gradient| !gradient.is_empty()) else {
+            continue;
+        };
+        let (got, rejected, slopes) = differentiate(&row.name, &arguments);
+        if rejected || !close(got, want, value_tolerance) {
+            wrong.push(format!("{place} of parameters: {got}, not {want}"));
+        }
+        let same = slopes
+            .iter()
+            .zip(&gradient)
+            .all(|(got, want)| close(*got, *want, gradient_tolerance));
+        if !same || slopes.len() != gradient.len() {
+            wrong.push(format!("{place}: gradient {slopes:?}, not {gradient:?}"));
+        }
+    }
+    wrong
 }
 
 fn number(x: &serde_json::Value) -> f64 {
