@@ -59,6 +59,9 @@ fn measure(model: Model) {
     let gradient = graph.gradient(density, &[theta]);
     let gradient = graph.node_of(&gradient[0]);
     let program = Program::compile(&graph, &[density, gradient], &Options::default());
+    if std::env::var_os("FIREBRAND_SHOW_PROGRAM").is_some() {
+        println!("{program:#?}");
+    }
     let compile = begin.elapsed().as_secs_f64() * 1e3;
     let length = graph.node(theta).shape[0];
     let times = [1, 16, 64, 1024].map(|draws| {

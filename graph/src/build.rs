@@ -11,7 +11,7 @@ use crate::{Array, Binary, Expr, Graph, Index, Op, Shape, Unary, broadcast_shape
 impl Graph {
     /// An elementwise function of one argument.
     pub fn unary(&mut self, kind: Unary, x: &Expr) -> Expr {
-        match x {
+        match &self.resolved(x) {
             Expr::Data(array) => fold::unary(kind, array).into(),
             Expr::Node(node) => {
                 if let Some(simpler) = self.simpler_unary(kind, *node) {
@@ -25,12 +25,14 @@ impl Graph {
 
     /// An elementwise function of two arguments.
     pub fn binary(&mut self, kind: Binary, x: &Expr, y: &Expr) -> Expr {
+        let (x, y) = (&self.resolved(x), &self.resolved(y));
         if let (Expr::Data(x), Expr::Data(y)) = (x, y) {
             return fold::binary(kind, x, y).into();
         }
         if let Some(simpler) = self.neutral(kind, x, y) {
             return simpler;
         }
+        let (x, y) = (&self.without_copies(x, y), &self.without_copies(y, x));
         if let Some(simpler) = self.simpler_binary(kind, x, y) {
             return simpler;
         }
@@ -112,6 +114,11 @@ impl Graph {
 
     /// `if_true` where `condition` is not zero, else `if_false`.
     pub fn select(&mut self, condition: &Expr, if_true: &Expr, if_false: &Expr) -> Expr {
+        let (condition, if_true, if_false) = (
+            &self.resolved(condition),
+            &self.resolved(if_true),
+            &self.resolved(if_false),
+        );
         if let (Expr::Data(c), Expr::Data(t), Expr::Data(f)) = (condition, if_true, if_false) {
             return fold::select(c, t, f).into();
         }
@@ -144,7 +151,7 @@ impl Graph {
 impl Graph {
     /// The same elements, row-major, under another shape.
     pub fn reshape(&mut self, x: &Expr, shape: &[usize]) -> Expr {
-        match x {
+        match &self.resolved(x) {
             Expr::Data(array) => array.reshaped(shape).into(),
             Expr::Node(node) => {
                 let Node {
@@ -170,7 +177,7 @@ impl Graph {
 
     /// Repeats along axes of size one and new leading axes.
     pub fn broadcast_to(&mut self, x: &Expr, shape: &[usize]) -> Expr {
-        match x {
+        match &self.resolved(x) {
             Expr::Data(array) => array.broadcast_to(shape).into(),
             Expr::Node(node) => {
                 let Node {
@@ -196,7 +203,7 @@ impl Graph {
         if axes.iter().enumerate().all(|(i, axis)| i == *axis) {
             return x.clone();
         }
-        match x {
+        match &self.resolved(x) {
             Expr::Data(array) => fold::permute(array, axes).into(),
             Expr::Node(node) => {
                 let Node { shape, batched } = self.facts(*node);
@@ -257,7 +264,7 @@ impl Graph {
         if len == shape[axis] {
             return x.clone();
         }
-        match x {
+        match &self.resolved(x) {
             Expr::Data(array) => fold::slice(array, axis, start, len).into(),
             Expr::Node(node) => {
                 if let Op::Slice {
@@ -306,7 +313,7 @@ impl Graph {
         {
             return simpler;
         }
-        match x {
+        match &self.resolved(x) {
             Expr::Data(array) => fold::gather(array, index).into(),
             Expr::Node(node) => {
                 if let Op::Gather(inner, first) = &self.node(*node).op {
@@ -337,7 +344,7 @@ impl Graph {
         if index.len() == rows && index.iter().enumerate().all(|(i, j)| i == *j as usize) {
             return x.clone();
         }
-        match x {
+        match &self.resolved(x) {
             Expr::Data(array) => fold::segment_sum(array, index, rows).into(),
             Expr::Node(node) => {
                 let batched = self.node(*node).batched;
@@ -366,7 +373,7 @@ impl Graph {
         fold: fn(&crate::Array, usize) -> crate::Array,
         op: fn(crate::NodeId, usize) -> Op,
     ) -> Expr {
-        match x {
+        match &self.resolved(x) {
             Expr::Data(array) => fold(array, axis).into(),
             Expr::Node(node) => {
                 let Node { mut shape, batched } = self.facts(*node);
@@ -417,7 +424,7 @@ impl Graph {
 
     /// Running sum along an axis, from the end when `reverse`.
     pub fn cumulative_sum(&mut self, x: &Expr, axis: usize, reverse: bool) -> Expr {
-        match x {
+        match &self.resolved(x) {
             Expr::Data(array) => fold::cumulative_sum(array, axis, reverse).into(),
             Expr::Node(node) => {
                 let Node { shape, batched } = self.facts(*node);
@@ -437,6 +444,7 @@ impl Graph {
 
     /// Matrix product over the last two axes; leading axes broadcast.
     pub fn matmul(&mut self, x: &Expr, y: &Expr) -> Expr {
+        let (x, y) = (&self.resolved(x), &self.resolved(y));
         if let (Expr::Data(x), Expr::Data(y)) = (x, y) {
             return fold::matmul(x, y).into();
         }

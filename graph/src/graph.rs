@@ -165,6 +165,14 @@ impl Graph {
         self.source
     }
 
+    /// The value of a node: its data, where that is known.
+    pub fn value(&self, node: NodeId) -> Expr {
+        match &self.node(node).op {
+            Op::Const(array) => Expr::Data(array.clone()),
+            _ => Expr::Node(node),
+        }
+    }
+
     /// The node of a value; data becomes a constant node.
     pub fn node_of(&mut self, value: &Expr) -> NodeId {
         match value {

@@ -26,6 +26,25 @@ impl Graph {
         count(&self.shape(x))
     }
 
+    /// The data of a constant node, or the value itself.
+    pub(crate) fn resolved(&self, x: &Expr) -> Expr {
+        x.as_node()
+            .map_or_else(|| x.clone(), |node| self.value(node))
+    }
+
+    /// The number that all elements of `x` are, if an operation with `beside` repeats it.
+    pub(crate) fn without_copies(&self, x: &Expr, beside: &Expr) -> Expr {
+        if let Some(known) = x.as_data()
+            && known.len() > 1
+            && beside.as_node().is_some()
+            && broadcast_shape(known.shape(), &self.shape(beside)) == Some(self.shape(beside))
+            && let Some(number) = known.uniform_value()
+        {
+            return number.into();
+        }
+        x.clone()
+    }
+
     /// What a unary operation on `x` is simpler as.
     pub(crate) fn simpler_unary(&mut self, kind: Unary, x: NodeId) -> Option<Expr> {
         let op = self.node(x).op.clone();
@@ -175,10 +194,7 @@ impl Graph {
 
     /// The data of a value or of a constant node.
     pub(crate) fn known(&self, x: &Expr) -> Option<Array> {
-        match (x, self.op(x)) {
-            (Expr::Data(array), _) | (_, Some(Op::Const(array))) => Some(array.clone()),
-            _ => None,
-        }
+        self.resolved(x).as_data().cloned()
     }
 
     /// What the sum of `x` along an axis is simpler as: what is the same along the axis is left out of the sum.
@@ -187,6 +203,9 @@ impl Graph {
         let size = shape[axis] as f64;
         let mut reduced = shape.clone();
         reduced.remove(axis);
+        if shape[axis] == 1 {
+            return Some(self.reshape(&x.into(), &reduced));
+        }
         match self.node(x).op.clone() {
             Op::Unary(Unary::Neg, y) => {
                 let sum = self.sum(&y.into(), axis);

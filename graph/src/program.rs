@@ -38,6 +38,7 @@ struct Port {
 }
 
 /// A compiled straight-line program: vectors in, vectors out, for any number of draws at once.
+#[derive(Debug)]
 pub struct Program {
     inputs: Vec<Port>,
     outputs: Vec<Port>,

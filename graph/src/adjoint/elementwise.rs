@@ -8,7 +8,7 @@ const LOWEST: f64 = f32::MIN as f64;
 
 impl Pass<'_> {
     pub(super) fn unary(&mut self, kind: Unary, node: NodeId, x: NodeId, cotangent: &Expr) {
-        let (x_id, y, x) = (x, Expr::Node(node), Expr::Node(x));
+        let (x_id, y, x) = (x, Expr::Node(node), self.graph.value(x));
         let g = &mut *self.graph;
         let result = match kind {
             Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round => return,
@@ -130,7 +130,8 @@ impl Pass<'_> {
         cotangent: &Expr,
     ) {
         let (to_x, to_y) = (self.wanted[x.index()], self.wanted[y.index()]);
-        let (x_id, y_id, x, y, result) = (x, y, Expr::Node(x), Expr::Node(y), Expr::Node(node));
+        let (x_id, y_id, result) = (x, y, Expr::Node(node));
+        let (x, y) = (self.graph.value(x), self.graph.value(y));
         if to_x && let Some(dx) = self.to_first(kind, &x, &y, &result, cotangent) {
             self.give_repeated(node, x_id, dx);
         }
@@ -268,7 +269,7 @@ impl Pass<'_> {
         if_false: NodeId,
         cotangent: &Expr,
     ) {
-        let condition = condition.into();
+        let condition = self.graph.value(condition);
         if self.wanted[if_true.index()] {
             let taken = self.graph.select(&condition, cotangent, &0.0.into());
             self.give_repeated(node, if_true, taken);

@@ -40,12 +40,14 @@ impl Pass<'_> {
 
     pub(super) fn matmul(&mut self, node: NodeId, x: NodeId, y: NodeId, cotangent: &Expr) {
         if self.wanted[x.index()] {
-            let transposed = self.graph.transpose(&y.into());
+            let y_value = self.graph.value(y);
+            let transposed = self.graph.transpose(&y_value);
             let back = self.graph.matmul(cotangent, &transposed);
             self.give_repeated(node, x, back);
         }
         if self.wanted[y.index()] {
-            let transposed = self.graph.transpose(&x.into());
+            let x_value = self.graph.value(x);
+            let transposed = self.graph.transpose(&x_value);
             let back = self.graph.matmul(&transposed, cotangent);
             self.give_repeated(node, y, back);
         }

@@ -7,7 +7,7 @@ pub(crate) use cpu::Cpu;
 pub(crate) use reference::Reference;
 
 /// Runs one fixed program on the host.
-pub(crate) trait HostExecutor: Send + Sync {
+pub(crate) trait HostExecutor: Send + Sync + std::fmt::Debug {
     /// `inputs` are draw-major: `[draws, length]` where the input is batched, `[length]` where it is not. So are the outputs.
     fn run(&self, inputs: &[&[f64]], draws: usize) -> Vec<Vec<f64>>;
 }

@@ -3,6 +3,7 @@
 use crate::exec::HostExecutor;
 use crate::{Array, Graph, Node, NodeId, Op, fold};
 
+#[derive(Debug)]
 pub(crate) struct Reference {
     graph: Graph,
     outputs: Vec<NodeId>,

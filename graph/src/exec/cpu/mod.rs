@@ -12,6 +12,7 @@ mod gemm;
 mod kernel;
 mod layout;
 mod math;
+mod merge;
 mod plan;
 mod rows;
 mod run;
@@ -279,6 +280,44 @@ impl Cpu {
                 }
             }
         }
+    }
+}
+
+impl std::fmt::Debug for Cpu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(
+            f,
+            "{} batched rows, {} shared rows, {} registers",
+            self.batched_rows, self.shared_rows, self.registers
+        )?;
+        for (stage, steps) in [
+            ("before", &self.before),
+            ("each", &self.each),
+            ("after", &self.after),
+        ] {
+            for step in steps {
+                match step {
+                    Step::Kernel(kernel) => {
+                        writeln!(
+                            f,
+                            "{stage}: kernel over {} rows, loads {:?}",
+                            kernel.rows, kernel.loads
+                        )?;
+                        for instruction in &kernel.instructions {
+                            writeln!(f, "    {instruction:?}")?;
+                        }
+                    }
+                    Step::Matmul {
+                        product: Product { m, k, n, blocks },
+                        ..
+                    } => {
+                        writeln!(f, "{stage}: matmul {m} {k} {n} blocks {}", blocks.len())?;
+                    }
+                    step => writeln!(f, "{stage}: {step:?}")?,
+                }
+            }
+        }
+        Ok(())
     }
 }
 

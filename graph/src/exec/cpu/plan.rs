@@ -5,6 +5,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::merge::merge;
 use super::rows::{Access, Few, RowMap, accesses, broadcast_rows, count, segment_rows, sum_rows};
 use crate::{Array, Graph, NodeId, Op, Shape, broadcast_shape};
 
@@ -20,7 +21,7 @@ pub(super) struct Value {
     pub(super) stage: usize,
     pub(super) depth: usize,
     /// Computed in a kernel, row by row.
-    elementwise: bool,
+    pub(super) elementwise: bool,
     /// Read by another step, so it must be in memory.
     pub(super) stored: bool,
     /// Lies within another value, from this row on.
@@ -47,6 +48,31 @@ pub(super) enum Member {
         x: Read,
         rows: RowMap,
     },
+}
+
+impl Member {
+    /// What it computes.
+    pub(super) fn value(&self) -> ValueId {
+        match self {
+            Member::Elementwise { node, .. } => node.index(),
+            Member::Sum { value, .. } => *value,
+        }
+    }
+
+    /// Whether its value is complete only when the kernel has ended.
+    pub(super) fn is_sum(&self) -> bool {
+        matches!(self, Member::Sum { .. })
+    }
+
+    /// Calls `visit` with all that it reads, and whether it reads it row by row.
+    pub(super) fn for_each_read(&self, visit: &mut impl FnMut(&Read, bool)) {
+        match self {
+            Member::Elementwise { arguments, .. } => {
+                arguments.iter().for_each(|read| visit(read, true))
+            }
+            Member::Sum { x, .. } => visit(x, true),
+        }
+    }
 }
 
 /// One reduction along an axis, which is the middle one of three.
@@ -272,34 +298,17 @@ impl Planner<'_> {
         }
     }
 
-    /// The kernel depth at which a read is possible, and whether it is of a value computed in that same kernel.
-    fn joins(&self, read: &Read, stage: usize, rows: usize) -> (usize, bool) {
-        let value = &self.values[read.value];
-        let same = value.elementwise
-            && value.stage == stage
-            && value.rows == rows
-            && read.rows == RowMap::IDENTITY;
-        if same {
-            (value.depth, true)
-        } else {
-            (value.depth + 1, false)
-        }
-    }
-
-    /// The depth of a kernel that reads these; marks what it reads from memory.
-    fn kernel_depth(&mut self, reads: &[Read], stage: usize, rows: usize) -> usize {
-        let depth = reads
-            .iter()
-            .map(|read| self.joins(read, stage, rows).0)
-            .max()
-            .unwrap_or(1);
-        for read in reads {
-            let (at, same) = self.joins(read, stage, rows);
-            if !same || at < depth {
-                self.values[read.value].stored = true;
-            }
-        }
-        depth
+    /// The depth of a kernel that reads these.
+    fn kernel_depth(&self, reads: &[Read], stage: usize, rows: usize) -> usize {
+        let depth = |read: &Read| {
+            let value = &self.values[read.value];
+            let same = value.elementwise
+                && value.stage == stage
+                && value.rows == rows
+                && read.rows == RowMap::IDENTITY;
+            if same { value.depth } else { value.depth + 1 }
+        };
+        reads.iter().map(depth).max().unwrap_or(1)
     }
 
     fn elementwise(&mut self, node: NodeId, arguments: &[NodeId]) {
@@ -562,14 +571,12 @@ impl Planner<'_> {
     }
 
     fn finish(mut self, outputs: &[NodeId]) -> Plan {
-        let outputs = outputs
+        let outputs: Vec<OutputRead> = outputs
             .iter()
             .map(|output| {
-                let read = self.base(*output);
-                self.values[read.value].stored = true;
                 let node = self.graph.node(*output);
                 OutputRead {
-                    read,
+                    read: self.base(*output),
                     count: count(&node.shape),
                     batched: node.batched,
                 }
@@ -580,23 +587,6 @@ impl Planner<'_> {
         for key in keys {
             let members = self.kernels.remove(&key).unwrap_or_default();
             let (stage, depth, rows) = key;
-            let mut reads = Vec::new();
-            let mut writes = Vec::new();
-            for member in &members {
-                let (value, arguments) = match member {
-                    Member::Elementwise { node, arguments } => (node.index(), arguments.as_slice()),
-                    Member::Sum { value, x, .. } => (*value, std::slice::from_ref(x)),
-                };
-                if self.values[value].stored {
-                    writes.push(value);
-                }
-                reads.extend(
-                    arguments
-                        .iter()
-                        .map(|read| read.value)
-                        .filter(|read| self.values[*read].stored),
-                );
-            }
             let task = Task::Kernel {
                 rows,
                 batched: stage % 2 == 1,
@@ -606,14 +596,14 @@ impl Planner<'_> {
                 stage,
                 depth,
                 task,
-                reads,
-                writes,
+                reads: Vec::new(),
+                writes: Vec::new(),
             });
         }
-        self.steps.sort_by_key(|step| (step.stage, step.depth));
+        let steps = merge(&mut self.values, self.steps, &outputs);
         Plan {
             values: self.values,
-            steps: self.steps,
+            steps,
             outputs,
         }
     }

@@ -10,7 +10,7 @@ use crate::array::for_each_broadcast_offset;
 use crate::{Array, Graph, NodeId, Op, fold};
 
 /// From the rows of a value to those of another that holds its elements.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(super) enum RowMap {
     /// Row `i` is row `start + i`.
     From(usize),
@@ -18,6 +18,16 @@ pub(super) enum RowMap {
     Same(usize),
     /// Row `i` is row `table[i]`.
     Table(Arc<[u32]>),
+}
+
+impl std::fmt::Debug for RowMap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            RowMap::From(start) => write!(f, "from {start}"),
+            RowMap::Same(row) => write!(f, "same {row}"),
+            RowMap::Table(table) => write!(f, "table of {}", table.len()),
+        }
+    }
 }
 
 impl RowMap {
