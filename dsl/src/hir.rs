@@ -117,13 +117,8 @@ pub enum StatementKind {
         op: Option<BinaryOp>,
         value: Expression,
     },
-    /// `target += value`; a container is summed.
+    /// `target += value`; a container is summed. `value ~ distribution(arguments)` is one too: constants are kept.
     TargetAdd(Expression),
-    /// `value ~ distribution(arguments)`: `density` is its `_lpdf` or `_lpmf`, and constants may be dropped.
-    Tilde {
-        density: Expression,
-        truncation: Option<Truncation>,
-    },
     If {
         condition: Expression,
         then: Vec<Statement>,
@@ -155,13 +150,6 @@ pub enum StatementKind {
     FatalError(Vec<Printable>),
     /// A call of a function that returns nothing.
     Call(Expression),
-}
-
-/// The bounds of `T[lower, upper]`, and the functions that normalise.
-#[derive(Clone, Debug)]
-pub struct Truncation {
-    pub lower: Option<Expression>,
-    pub upper: Option<Expression>,
 }
 
 /// What is assigned to.

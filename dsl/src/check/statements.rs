@@ -143,7 +143,7 @@ impl Checker {
     ) -> StatementKind {
         let density = self.density(value, distribution, args, span);
         let rest = truncation.and_then(|truncation| self.truncation(truncation, &density, distribution));
-        let tilde = StatementKind::Tilde { density, truncation: None };
+        let tilde = StatementKind::TargetAdd(density);
         match rest {
             None => tilde,
             Some(rest) => StatementKind::Block(vec![hir::Statement { kind: tilde, span }, rest]),

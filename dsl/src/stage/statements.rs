@@ -71,16 +71,6 @@ impl Interpreter<'_> {
                 let value = self.evaluate(term, scope)?;
                 self.add_value_to_target(&value, scope);
             }
-            StatementKind::Tilde {
-                density,
-                truncation,
-            } => {
-                if truncation.is_some() {
-                    return self.unsupported(span, "truncation (`T[,]`) is not supported yet");
-                }
-                let value = self.evaluate(density, scope)?;
-                self.add_value_to_target(&value, scope);
-            }
             StatementKind::If {
                 condition,
                 then,
