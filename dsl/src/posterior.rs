@@ -154,6 +154,15 @@ impl Posterior {
         rejections
     }
 
+    /// Parameters and transformed parameters, a row for each draw.
+    fn constrained(&self, theta: &Tensor<2>, draws: usize) -> Result<Vec<f64>, TargetError> {
+        let outputs = self.constrain_program.run(std::slice::from_ref(theta));
+        let Some(output) = outputs.into_iter().next() else {
+            return Err(TargetError::Model("the program has no outputs".into()));
+        };
+        Ok(to_host(&spread(output, draws)))
+    }
+
     fn check(&self, theta: &Tensor<2>, batch: &Batch) -> Result<usize, TargetError> {
         let [draws, found] = theta.dims();
         if found != self.dimension {
@@ -241,11 +250,7 @@ impl Target for Posterior {
 
     fn constrain(&self, theta: &Tensor<2>, seed: u64) -> Result<Constrained, TargetError> {
         let draws = self.check(theta, &Batch::Full)?;
-        let outputs = self.constrain_program.run(std::slice::from_ref(theta));
-        let Some(output) = outputs.into_iter().next() else {
-            return Err(TargetError::Model("the program has no outputs".into()));
-        };
-        let values = to_host(&spread(output, draws));
+        let values = self.constrained(theta, draws)?;
         let values = self
             .generator
             .extend(values, draws, seed)
@@ -253,6 +258,18 @@ impl Target for Posterior {
         Ok(Constrained {
             columns: self.columns.clone(),
             values,
+        })
+    }
+
+    fn constrain_parameters(&self, theta: &Tensor<2>) -> Result<Constrained, TargetError> {
+        let draws = self.check(theta, &Batch::Full)?;
+        let columns = self
+            .columns
+            .iter()
+            .filter(|column| column.block != Block::GeneratedQuantities);
+        Ok(Constrained {
+            columns: columns.cloned().collect(),
+            values: self.constrained(theta, draws)?,
         })
     }
 

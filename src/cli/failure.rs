@@ -14,6 +14,8 @@ pub enum Failure {
     Diagnostics(Report),
     /// The command cannot do what it was asked, whatever the model.
     Usage(String),
+    /// The fit failed; its record is kept.
+    Fit(String),
     /// Whoever reads the output has left: nothing more is to be done, or to be said.
     ReaderLeft,
 }
@@ -28,6 +30,7 @@ impl Failure {
                 return ExitCode::from(1);
             }
             Failure::Usage(message) => (message, 2),
+            Failure::Fit(because) => (format!("the fit failed: {because}"), 3),
             Failure::ReaderLeft => return ExitCode::SUCCESS,
         };
         eprintln!("error: {message}");

@@ -8,9 +8,14 @@ mod check;
 mod completions;
 mod declared;
 mod failure;
+mod fit;
 mod inputs;
+mod output;
 mod plugins;
 mod points;
+mod progress;
+mod report;
+mod run_file;
 mod score;
 mod table;
 mod typical;
@@ -23,6 +28,8 @@ use failure::Failure;
 
 const EXAMPLES: &str = "\
 Examples:
+  firebrand fit eight_schools.stan --data eight_schools.json
+  firebrand fit eight_schools.ron --out results
   firebrand check eight_schools.stan --data eight_schools.json
   firebrand score eight_schools.stan --data eight_schools.json --at points.txt
   firebrand bench eight_schools.stan --data eight_schools.json --draws 1,64,1024
@@ -39,6 +46,7 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Fit(fit::FitArgs),
     Check(check::CheckArgs),
     Score(score::ScoreArgs),
     Bench(bench::BenchArgs),
@@ -49,6 +57,7 @@ enum Command {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Fit(args) => fit::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Bench(args) => bench::run(&args),

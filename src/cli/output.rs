@@ -1,0 +1,123 @@
+//! The folder that `--out` names: draws, trace, approximation and record of one run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use firebrand::Fitted;
+use firebrand::core::record::{
+    CsvHeader, Request, RunRecord, SavedApproximation, WriteError, write_atomically, write_draws,
+    write_trace,
+};
+
+use super::Failure;
+
+const RECORD: &str = "run.json";
+const DRAWS: &str = "draws.csv";
+const TRACE: &str = "trace.csv";
+const APPROXIMATION: &str = "approximation.ron";
+
+/// A folder that can be written to.
+pub struct Output {
+    folder: PathBuf,
+}
+
+impl Output {
+    /// Makes the folder, or takes one that is empty or holds an earlier run, whose files will be replaced.
+    ///
+    /// # Errors
+    /// A folder that holds something else, or that cannot be written to: better known before a long run than after.
+    pub fn open(folder: &Path) -> Result<Self, Failure> {
+        let name = folder.display();
+        let unusable = |why: &dyn std::fmt::Display| {
+            Failure::Usage(format!("cannot write results to `{name}`: {why}"))
+        };
+        fs::create_dir_all(folder).map_err(|error| unusable(&error))?;
+        let holds_a_run = folder.join(RECORD).exists();
+        let is_empty = fs::read_dir(folder)
+            .map_err(|error| unusable(&error))?
+            .next()
+            .is_none();
+        if !holds_a_run && !is_empty {
+            return Err(unusable(
+                &"it holds files that are no earlier run's; choose another folder, or empty it",
+            ));
+        }
+        let probe = folder.join(".firebrand");
+        write_atomically(&probe, |_| Ok(())).map_err(|error| unusable(&error.source))?;
+        fs::remove_file(&probe).map_err(|error| unusable(&error))?;
+        Ok(Output {
+            folder: folder.into(),
+        })
+    }
+
+    /// A new folder among the temporary files, for a failed run whose record would be lost otherwise.
+    pub fn temporary(request: &Request) -> Result<Self, Failure> {
+        let model = Path::new(&request.model)
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy();
+        let name = format!("firebrand-failed-{model}-{}", std::process::id());
+        Self::open(&std::env::temp_dir().join(name))
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes a run that took steps. Each file is whole or not there, and the record comes last: a folder with a record has all of
+    /// its run.
+    pub fn write(&self, record: &RunRecord, fitted: &Fitted) -> Result<(), Failure> {
+        self.try_write(record, fitted).map_err(unwritten)
+    }
+
+    /// Writes the record of a run that did not take a step.
+    pub fn write_record(&self, record: &RunRecord) -> Result<(), Failure> {
+        self.clear()
+            .and_then(|()| record.write(&self.folder.join(RECORD)))
+            .map_err(unwritten)
+    }
+
+    fn try_write(&self, record: &RunRecord, fitted: &Fitted) -> Result<(), WriteError> {
+        self.clear()?;
+        let request = &record.request;
+        let header = CsvHeader {
+            model: request.model.clone(),
+            method: format!(
+                "{}{} with {}{}",
+                request.inference.name,
+                request.inference.options,
+                request.family.name,
+                request.family.options
+            ),
+            seed: request.options.seed,
+        };
+        write_atomically(&self.folder.join(DRAWS), |out| {
+            write_draws(out, &header, &fitted.draws)
+        })?;
+        write_atomically(&self.folder.join(TRACE), |out| {
+            write_trace(out, &fitted.fit.trace)
+        })?;
+        SavedApproximation::of(fitted.fit.approximation.as_ref(), request.family.clone())
+            .write(&self.folder.join(APPROXIMATION))?;
+        record.write(&self.folder.join(RECORD))
+    }
+
+    /// Removes an earlier run, its record first.
+    fn clear(&self) -> Result<(), WriteError> {
+        for name in [RECORD, DRAWS, TRACE, APPROXIMATION] {
+            let path = self.folder.join(name);
+            match fs::remove_file(&path) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(WriteError { path, source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unwritten(error: WriteError) -> Failure {
+    Failure::Usage(error.to_string())
+}

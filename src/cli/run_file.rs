@@ -1,0 +1,98 @@
+//! A run, as a file in RON: what the arguments of `firebrand fit` say, and the finer options.
+
+use std::path::{Path, PathBuf};
+
+use firebrand::core::Options;
+use firebrand::core::start::StartOptions;
+use firebrand::{DiagnosisOptions, FitOptions, defaults};
+
+use super::Failure;
+
+firebrand::core::options! {
+    /// The fields of a run file.
+    pub struct RunFile {
+        /// The model; paths are relative to this file.
+        model: String = String::new(),
+        /// Its data.
+        data: Option<String> = None,
+        /// The algorithm, by name and with its options, such as "bam(batch: 32)".
+        inference: String = defaults::INFERENCE.into(),
+        /// The family, by name and with its options; by default the one that suits the algorithm.
+        family: Option<String> = None,
+        /// The seed: one seed gives one result.
+        seed: u64 = 1,
+        /// Draws of the result.
+        draws: usize = defaults::DRAWS,
+        /// The folder for the results.
+        out: Option<String> = None,
+        /// "cpu" or "libtorch".
+        device: Option<String> = None,
+        /// "f64" or "f32".
+        precision: Option<String> = None,
+        /// Steps at most; by default what the algorithm proposes.
+        max_steps: Option<u64> = None,
+        /// Seconds at most for the search of a start and the iteration; by default no limit.
+        max_seconds: Option<f64> = None,
+        /// Rejected steps in a row after which the run has failed.
+        max_rejections: u64 = FitOptions::default().max_rejections,
+        /// How starting points are found.
+        start: StartOptions = StartOptions::default(),
+        /// How the result is checked.
+        check: DiagnosisOptions = DiagnosisOptions::default(),
+    }
+}
+
+impl RunFile {
+    /// Reads a run file; the paths in it become relative to the working folder.
+    ///
+    /// # Errors
+    /// A file that cannot be read; a field that is not known or mistyped; no model.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::Usage(format!("cannot read {name}: {error}")))?;
+        let mut file =
+            Self::parse(&name, &text).map_err(|error| Failure::Usage(error.to_string()))?;
+        if file.model.is_empty() {
+            return Err(Failure::Usage(format!(
+                "{name} names no model: add `model: \"FILE.stan\"`"
+            )));
+        }
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let beside = |inner: &str| folder.join(inner).display().to_string();
+        file.model = beside(&file.model);
+        file.data = file.data.as_deref().map(beside);
+        file.out = file.out.as_deref().map(beside);
+        Ok(file)
+    }
+
+    /// The run of a model with all defaults.
+    pub fn of_model(model: &Path) -> Self {
+        RunFile {
+            model: model.display().to_string(),
+            ..RunFile::default()
+        }
+    }
+
+    /// Seed, limits and the search for a start.
+    pub fn fit_options(&self) -> FitOptions {
+        FitOptions {
+            seed: self.seed,
+            max_steps: self.max_steps,
+            max_seconds: self.max_seconds,
+            max_rejections: self.max_rejections,
+            start: self.start.clone(),
+        }
+    }
+
+    /// Whether a path is that of a run file.
+    pub fn is_named_by(path: &Path) -> bool {
+        path.extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("ron"))
+    }
+
+    /// The model's file.
+    pub fn model_path(&self) -> PathBuf {
+        PathBuf::from(&self.model)
+    }
+}

@@ -1,0 +1,250 @@
+//! A fit from a target to draws and a verdict: the plugins chosen, the iteration run, the result checked.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use firebrand_core::diagnostics::{
+    Diagnosis, DiagnosisError, DiagnosisOptions, Verdict, diagnose, judge,
+};
+use firebrand_core::record::Request;
+use firebrand_core::{
+    ChoiceError, Chosen, Counted, Counters, Draws, Ended, Family, Fit, FitOptions, Inference,
+    InferenceError, Moment, Stop, Surroundings, Target, TargetError, fit_within, registry,
+};
+use thiserror::Error;
+
+use crate::defaults;
+use crate::fitted::Fitted;
+use crate::parameters_only::ParametersOnly;
+
+/// Begins a fit of `target`. Everything has a default.
+pub fn fit(target: &dyn Target) -> Fitting<'_> {
+    Fitting {
+        target,
+        inference: defaults::INFERENCE.into(),
+        family: None,
+        options: FitOptions::default(),
+        diagnosis: DiagnosisOptions::default(),
+        draws: defaults::DRAWS,
+    }
+}
+
+/// A fit that is being described. [`run`](Fitting::run) runs it.
+#[must_use = "a fit does nothing until it is run"]
+#[derive(Clone)]
+pub struct Fitting<'a> {
+    target: &'a dyn Target,
+    inference: String,
+    family: Option<String>,
+    options: FitOptions,
+    diagnosis: DiagnosisOptions,
+    draws: usize,
+}
+
+/// Why a fit did not come to a result.
+#[derive(Debug, Error)]
+pub enum FitError {
+    /// There is no such plugin, or its options are wrong.
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
+    /// The plugins do not fit together, or no start was found.
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
+}
+
+impl<'a> Fitting<'a> {
+    /// The algorithm, by name and with options in RON: `advi`, `bam(batch: 32)`.
+    pub fn inference(mut self, text: impl Into<String>) -> Self {
+        self.inference = text.into();
+        self
+    }
+
+    /// The family, by name and with options in RON; by default the one that suits the algorithm.
+    pub fn family(mut self, text: impl Into<String>) -> Self {
+        self.family = Some(text.into());
+        self
+    }
+
+    /// The seed: one seed gives one result.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.options.seed = seed;
+        self
+    }
+
+    /// How many draws to take of the result.
+    pub fn draws(mut self, draws: usize) -> Self {
+        self.draws = draws;
+        self
+    }
+
+    /// Seed, limits, and the search for a start.
+    pub fn options(mut self, options: FitOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// How the result is checked.
+    pub fn diagnosis(mut self, diagnosis: DiagnosisOptions) -> Self {
+        self.diagnosis = diagnosis;
+        self
+    }
+
+    /// Chooses the plugins.
+    ///
+    /// # Errors
+    /// Names and options that are wrong, and a family that lacks what the algorithm needs.
+    pub fn choose(self) -> Result<Ready<'a>, FitError> {
+        let inference = registry::inference(&self.inference)?;
+        let family = self
+            .family
+            .unwrap_or_else(|| defaults::family(&*inference.plugin, self.target.dimension()));
+        let family = registry::family(&family)?;
+        inference.plugin.requires().check(
+            inference.name,
+            family.name,
+            &family.plugin.capabilities(),
+        )?;
+        Ok(Ready {
+            target: self.target,
+            inference,
+            family,
+            options: self.options,
+            diagnosis: self.diagnosis,
+            draws: self.draws,
+        })
+    }
+
+    /// Runs the fit.
+    ///
+    /// # Errors
+    /// What [`choose`](Fitting::choose) refuses, and a posterior in which no start is found. A fit that fails later is not an error:
+    /// see [`Fitted::verdict`].
+    pub fn run(self) -> Result<Fitted, FitError> {
+        let never = AtomicBool::new(false);
+        Ok(self.choose()?.run(&never, &mut |_| {})?)
+    }
+}
+
+/// A fit whose plugins are chosen.
+pub struct Ready<'a> {
+    target: &'a dyn Target,
+    inference: Chosen<dyn Inference>,
+    family: Chosen<dyn Family>,
+    options: FitOptions,
+    diagnosis: DiagnosisOptions,
+    draws: usize,
+}
+
+/// What a fit is doing.
+pub enum Event<'a> {
+    /// It seeks a start, or has tried a step.
+    Step(&'a Moment<'a>),
+    /// It checks the result.
+    Checking,
+    /// It draws from the result.
+    Drawing,
+}
+
+impl Ready<'_> {
+    /// The record of what is asked for. `model` and `data` are names or paths.
+    pub fn request(&self, model: &str, data: Option<String>) -> Request {
+        let placement = self.target.placement();
+        Request::new(
+            model,
+            data,
+            placement,
+            (&self.inference).into(),
+            (&self.family).into(),
+            &self.options,
+        )
+    }
+
+    /// Runs the fit. Once `cancelled` is raised the iteration ends, what was done is kept, and the flag is lowered; raised again, it
+    /// ends the check of the result.
+    ///
+    /// # Errors
+    /// If the fit does not get as far as the first step.
+    pub fn run(
+        &self,
+        cancelled: &AtomicBool,
+        watch: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Fitted, InferenceError> {
+        let mut progress = |moment: &Moment<'_>| watch(Event::Step(moment));
+        let mut surroundings = Surroundings {
+            cancelled,
+            progress: &mut progress,
+            resume: None,
+        };
+        let (inference, family) = (&*self.inference.plugin, &*self.family.plugin);
+        let fit = fit_within(
+            self.target,
+            inference,
+            family,
+            &self.options,
+            &mut surroundings,
+        )?;
+        cancelled.store(false, Ordering::Relaxed);
+        watch(Event::Checking);
+        let (diagnosis, verdict) = self.check(&fit, cancelled);
+        cancelled.store(false, Ordering::Relaxed);
+        watch(Event::Drawing);
+        let (draws, notes) = self.draw(&fit);
+        Ok(Fitted::new(fit, diagnosis, verdict, draws, notes))
+    }
+
+    fn check(&self, fit: &Fit, cancelled: &AtomicBool) -> (Option<Diagnosis>, Verdict) {
+        let counters = Counters::default();
+        let target = Counted::new(self.target, &counters).until(Stop::new(cancelled, None));
+        match diagnose(
+            &target,
+            fit.approximation.as_ref(),
+            &self.diagnosis,
+            self.options.seed,
+        ) {
+            Ok(diagnosis) => {
+                let verdict = judge(&fit.ended, &fit.start.agreement, &diagnosis);
+                (Some(diagnosis), verdict)
+            }
+            Err(error) => (None, unchecked(&fit.ended, &error)),
+        }
+    }
+
+    /// Draws of the result: without generated quantities if those fail, and none if the model itself fails.
+    fn draw(&self, fit: &Fit) -> (Draws, Vec<String>) {
+        let (approximation, seed) = (fit.approximation.as_ref(), self.options.seed);
+        let failed = match Draws::take(self.target, approximation, self.draws, seed) {
+            Ok(draws) => return (draws, Vec::new()),
+            Err(error) => error,
+        };
+        let parameters = ParametersOnly(self.target);
+        match Draws::take(&parameters, approximation, self.draws, seed) {
+            Ok(draws) => (
+                draws,
+                vec![format!("generated quantities are left out: {failed}")],
+            ),
+            Err(error) => {
+                let none = Draws {
+                    theta: self.target.placement().zeros([0, self.target.dimension()]),
+                    log_density: Vec::new(),
+                    log_q: Vec::new(),
+                    constrained: Default::default(),
+                };
+                (none, vec![format!("there are no draws: {error}")])
+            }
+        }
+    }
+}
+
+/// The verdict on a fit that could not be checked.
+fn unchecked(ended: &Ended, error: &DiagnosisError) -> Verdict {
+    let mut because = Vec::new();
+    if let Ended::Failed { because: why } = ended {
+        because.push(format!("the run failed: {why}"));
+    }
+    because.push(match error {
+        DiagnosisError::Target(TargetError::Interrupted) => {
+            "it was not checked: the check was interrupted".into()
+        }
+        error => format!("it could not be checked: {error}"),
+    });
+    Verdict::DoNotTrust { because }
+}
