@@ -4,12 +4,15 @@
 //! (one gzipped JSON file a posterior) to run over every posterior there; `FIREBRAND_ONLY` narrows it to names that
 //! contain a text. The table is printed with `--nocapture`.
 
+mod posteriordb;
+
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use firebrand::core::{Batch, Placement, Target, to_host};
-use firebrand::dsl::{Data, Model, Posterior};
+use firebrand::dsl::Posterior;
+use posteriordb::Database;
 use serde::Deserialize;
 
 /// The largest difference from Stan, relative as the comparison defines it.
@@ -28,12 +31,6 @@ struct Point {
     score: Vec<Option<f64>>,
     constrained: Option<BTreeMap<String, Option<f64>>>,
     generated: Option<BTreeMap<String, Option<f64>>>,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    model_name: String,
-    data_name: String,
 }
 
 /// What came of one posterior.
@@ -64,14 +61,13 @@ impl Errors {
 
 #[test]
 fn posteriors_agree_with_stan() {
-    let (Ok(database), Ok(oracle)) = (
-        std::env::var("FIREBRAND_POSTERIORDB"),
+    let (Some(database), Ok(oracle)) = (
+        Database::from_environment(),
         std::env::var("FIREBRAND_ORACLE"),
     ) else {
         eprintln!("FIREBRAND_POSTERIORDB and FIREBRAND_ORACLE are not set: nothing is compared");
         return;
     };
-    let database = Path::new(&database).join("posterior_database");
     let only = std::env::var("FIREBRAND_ONLY").unwrap_or_default();
     let mut names: Vec<String> = std::fs::read_dir(&oracle)
         .expect("the oracle's folder")
@@ -91,7 +87,9 @@ fn posteriors_agree_with_stan() {
     println!("|---|---|--:|--:|--:|--:|--:|");
     for name in &names {
         let oracle = read_oracle(&Path::new(&oracle).join(format!("{name}.json.gz")));
-        let compared = std::panic::catch_unwind(|| compare(&database, name, &oracle));
+        let compared = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            compare(&database, name, &oracle)
+        }));
         match compared.unwrap_or_else(|_| Outcome::Errors(Errors::panicked())) {
             Outcome::Unsupported(why) => println!("| {name} | {why} | | | | | |"),
             Outcome::Errors(errors) => {
@@ -124,9 +122,9 @@ fn posteriors_agree_with_stan() {
     assert!(wrong.is_empty(), "these differ from Stan: {wrong:?}");
 }
 
-fn compare(database: &Path, name: &str, oracle: &Oracle) -> Outcome {
+fn compare(database: &Database, name: &str, oracle: &Oracle) -> Outcome {
     let started = std::time::Instant::now();
-    let posterior = match compile(database, name) {
+    let posterior = match database.compile(&database.entry(name)) {
         Ok(posterior) => posterior,
         Err(why) => return Outcome::Unsupported(why),
     };
@@ -202,25 +200,6 @@ fn constrained_error(posterior: &Posterior, points: &[Point]) -> f64 {
         }
     }
     worst
-}
-
-fn compile(database: &Path, name: &str) -> Result<Posterior, String> {
-    let entry: Entry = serde_json::from_str(
-        &std::fs::read_to_string(database.join(format!("posteriors/{name}.json")))
-            .expect("a posterior"),
-    )
-    .expect("a posterior's record");
-    let model: PathBuf = database.join(format!("models/stan/{}.stan", entry.model_name));
-    let data = database.join(format!("data/data/{}.json.zip", entry.data_name));
-    let model = Model::from_file(&model).map_err(|error| first_line(&error.to_string()))?;
-    let data = Data::from_file(&data).map_err(|error| first_line(&error.to_string()))?;
-    model
-        .compile(&data, &Placement::cpu())
-        .map_err(|report| report.lines().first().cloned().unwrap_or_default())
-}
-
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().replace('|', "/")
 }
 
 fn read_oracle(path: &Path) -> Oracle {
