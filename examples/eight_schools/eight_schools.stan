@@ -18,7 +18,7 @@ transformed parameters {
 }
 model {
   mean_effect ~ normal(0, 10);
-  spread ~ normal(0, 10);
+  spread ~ normal(0, 5);
   offset ~ std_normal();
   gain ~ normal(effect, std_error);
 }
