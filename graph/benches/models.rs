@@ -56,6 +56,11 @@ fn measure(model: Model) {
         stan,
     } = model;
     let begin = Instant::now();
+    let density = if std::env::var_os("FIREBRAND_AS_WRITTEN").is_some() {
+        density
+    } else {
+        graph.simplify(&[density])[0]
+    };
     let gradient = graph.gradient(density, &[theta]);
     let gradient = graph.node_of(&gradient[0]);
     let program = Program::compile(&graph, &[density, gradient], &Options::default());

@@ -236,6 +236,7 @@ impl Graph {
                 .cloned()
                 .collect(),
         };
+        let parts = self.neighbours_joined(parts, axis);
         if let [only] = parts.as_slice() {
             return only.clone();
         }

@@ -12,6 +12,7 @@ mod graph;
 mod op;
 mod peephole;
 mod program;
+mod simplify;
 mod special;
 
 pub use array::{Array, Shape, broadcast_shape};

@@ -292,6 +292,36 @@ impl Graph {
         }
     }
 
+    /// Parts of a join, with slices that follow each other in the same value as one.
+    pub(crate) fn neighbours_joined(&mut self, parts: Vec<Expr>, axis: usize) -> Vec<Expr> {
+        let piece = |graph: &Graph, part: &Expr| match graph.op(part) {
+            Some(Op::Slice {
+                x,
+                axis: along,
+                start,
+                len,
+            }) if *along == axis => Some((*x, *start, *len)),
+            _ => None,
+        };
+        let mut joined: Vec<Expr> = Vec::with_capacity(parts.len());
+        // The value, start and length that the last part is a slice of.
+        let mut last: Option<(NodeId, usize, usize)> = None;
+        for part in parts {
+            last = match (last, piece(self, &part)) {
+                (Some((x, start, len)), Some((y, next, more))) if x == y && start + len == next => {
+                    joined.pop();
+                    joined.push(self.slice(&x.into(), axis, start, len + more));
+                    Some((x, start, len + more))
+                }
+                (_, piece) => {
+                    joined.push(part);
+                    piece
+                }
+            };
+        }
+        joined
+    }
+
     /// What rows of `x` at static positions are simpler as.
     pub(crate) fn simpler_gather(&mut self, x: NodeId, index: &[u32]) -> Option<Expr> {
         let first = *index.first()?;

@@ -1,12 +1,14 @@
 //! From a kernel's members to its instructions: one each, with registers reused after their last reader.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use super::kernel::{Instruction, Kernel, Load, Operand, RowSum, Target};
 use super::layout::Layout;
-use super::plan::{Member, Plan, Read, ValueId};
+use super::plan::{Matrix, Member, Plan, Read, ValueId};
 use super::rows::{Few, RowMap};
-use crate::{Graph, NodeId, Op};
+use crate::{Binary, Graph, NodeId, Op};
 
 struct Compiler<'p> {
     graph: &'p Graph,
@@ -49,6 +51,13 @@ pub(super) fn compile(
         match member {
             Member::Elementwise { node, arguments } => compiler.elementwise(*node, arguments),
             Member::Sum { value, x, rows } => compiler.sum(*value, x, rows),
+            Member::Product {
+                value,
+                matrix,
+                y,
+                y_start,
+            } => compiler.product(*value, matrix, *y, *y_start),
+            Member::SumProduct { value, matrix, x } => compiler.sum_product(*value, matrix, x),
         }
     }
     compiler.kernel
@@ -57,16 +66,12 @@ pub(super) fn compile(
 impl Compiler<'_> {
     fn count_readers(&mut self, members: &[Member]) {
         for member in members {
-            if let Member::Elementwise { node, .. } = member {
-                self.uses.insert(node.index(), 0);
+            if !member.is_sum() {
+                self.uses.insert(member.value(), 0);
             }
         }
         for member in members {
-            let reads = match member {
-                Member::Elementwise { arguments, .. } => arguments.as_slice(),
-                Member::Sum { x, .. } => std::slice::from_ref(x),
-            };
-            for read in reads {
+            for read in member.row_reads() {
                 if self.number(read).is_some() {
                     continue;
                 }
@@ -176,7 +181,10 @@ impl Compiler<'_> {
 
     fn elementwise(&mut self, node: NodeId, arguments: &[Read]) {
         let value = node.index();
-        let operands: Few<Operand> = arguments.iter().map(|read| self.operand(read)).collect();
+        let operands = match self.in_place(node, arguments) {
+            Some(operands) => operands,
+            None => arguments.iter().map(|read| self.operand(read)).collect(),
+        };
         let operand = match (self.known(node, &operands), self.plan.values[value].stored) {
             (Some(number), false) => Operand::Number(number),
             (Some(number), true) => {
@@ -197,6 +205,32 @@ impl Compiler<'_> {
         self.here.insert(value, operand);
         for read in arguments {
             self.release(read);
+        }
+    }
+
+    /// The operands of an operation that repeats one number for each row over the draws itself, where it is one.
+    fn in_place(&mut self, node: NodeId, arguments: &[Read]) -> Option<Few<Operand>> {
+        let Op::Binary(Binary::Add | Binary::Sub | Binary::Mul, ..) = self.graph.node(node).op
+        else {
+            return None;
+        };
+        let [x, y] = arguments else { return None };
+        let rows = |compiler: &Self, read: &Read| {
+            let value = &compiler.plan.values[read.value];
+            let narrow =
+                compiler.kernel.batched && !value.batched && matches!(read.rows, RowMap::From(_));
+            narrow && compiler.number(read).is_none() && !compiler.uses.contains_key(&read.value)
+        };
+        match (rows(self, x), rows(self, y)) {
+            (true, false) if self.number(y).is_none() => {
+                let y = self.operand(y);
+                Some([Operand::Rows(self.load_of(x)), y].into_iter().collect())
+            }
+            (false, true) if self.number(x).is_none() => {
+                let x = self.operand(x);
+                Some([x, Operand::Rows(self.load_of(y))].into_iter().collect())
+            }
+            _ => None,
         }
     }
 
@@ -243,6 +277,46 @@ impl Compiler<'_> {
             },
             (op, _) => unreachable!("a kernel computes elementwise operations, not {op:?}"),
         }
+    }
+
+    fn product(&mut self, value: ValueId, matrix: &Arc<Matrix>, y: ValueId, y_start: usize) {
+        let to = self.target(value);
+        let y = self.layout.place(y).after(y_start);
+        self.kernel.instructions.push(Instruction::Product {
+            to,
+            matrix: self.kernel.matrices.len(),
+            y,
+        });
+        self.kernel.matrices.push(Arc::clone(matrix));
+        self.here.insert(value, to.into());
+    }
+
+    fn sum_product(&mut self, value: ValueId, matrix: &Arc<Matrix>, x: &Read) {
+        let operand = match self.operand(x) {
+            // The loop over rows of the matrix wants one number for each row.
+            number @ Operand::Number(_) => {
+                let register = self.new_register();
+                let to = Target::Register(register);
+                self.kernel
+                    .instructions
+                    .push(Instruction::Copy { to, x: number });
+                to.into()
+            }
+            operand => operand,
+        };
+        let to = self.layout.place(value);
+        self.kernel.sums.push(RowSum {
+            to,
+            rows: RowMap::IDENTITY,
+            count: matrix.columns,
+        });
+        self.kernel.instructions.push(Instruction::SumProduct {
+            to: self.kernel.sums.len() - 1,
+            matrix: self.kernel.matrices.len(),
+            x: operand,
+        });
+        self.kernel.matrices.push(Arc::clone(matrix));
+        self.release(x);
     }
 
     fn sum(&mut self, value: ValueId, x: &Read, rows: &RowMap) {

@@ -8,6 +8,8 @@ use crate::{Binary, Unary};
 pub(super) enum Values<'a> {
     Each(&'a [f64]),
     All(f64),
+    /// A number for each row, and the positions in a row: for additions, subtractions and multiplications.
+    Rows(&'a [f64], usize),
 }
 
 /// Whether the machine multiplies and adds in one instruction.
@@ -54,6 +56,33 @@ dispatched!(
     select, select_loop, (to: &mut [f64], condition: &[f64], if_true: Values<'_>, if_false: Values<'_>)
 );
 
+/// The loop of a binary operation for which rows need not be repeated beforehand.
+macro_rules! map_rows {
+    ($to:ident, $x:ident, $y:ident => $body:expr) => {
+        match ($x, $y) {
+            (Values::Each(x), Values::Rows(rows, width)) => {
+                for ((to, x), y) in $to.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(rows) {
+                    let $y = *y;
+                    for (to, x) in to.iter_mut().zip(x) {
+                        let $x = *x;
+                        *to = $body;
+                    }
+                }
+            }
+            (Values::Rows(rows, width), Values::Each(y)) => {
+                for ((to, y), x) in $to.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(rows) {
+                    let $x = *x;
+                    for (to, y) in to.iter_mut().zip(y) {
+                        let $y = *y;
+                        *to = $body;
+                    }
+                }
+            }
+            ($x, $y) => map!($to, $x, $y => $body),
+        }
+    };
+}
+
 /// A loop whose body is in its place: a closure as large as `exp` would be left as a function of its own, which is not
 /// compiled for the instruction set of the loop.
 macro_rules! map {
@@ -84,6 +113,9 @@ macro_rules! map {
                 }
             }
             (Values::All($x), Values::All($y)) => $to.fill($body),
+            (Values::Rows(..), _) | (_, Values::Rows(..)) => {
+                unreachable!("rows have been repeated")
+            }
         }
     };
 }
@@ -120,9 +152,9 @@ fn truth(condition: bool) -> f64 {
 #[inline(always)]
 fn binary_loop<const FMA: bool>(kind: Binary, to: &mut [f64], x: Values<'_>, y: Values<'_>) {
     match kind {
-        Binary::Add => map!(to, x, y => x + y),
-        Binary::Sub => map!(to, x, y => x - y),
-        Binary::Mul => map!(to, x, y => x * y),
+        Binary::Add => map_rows!(to, x, y => x + y),
+        Binary::Sub => map_rows!(to, x, y => x - y),
+        Binary::Mul => map_rows!(to, x, y => x * y),
         Binary::ZeroMul => map!(to, x, y => if x == 0.0 { 0.0 } else { x * y }),
         Binary::Div => map!(to, x, y => x / y),
         Binary::Min => map!(to, x, y => {
@@ -173,5 +205,6 @@ fn select_loop<const FMA: bool>(
                 *to = if *c != 0.0 { t } else { f };
             }
         }
+        (Values::Rows(..), _) | (_, Values::Rows(..)) => unreachable!("rows have been repeated"),
     }
 }

@@ -13,6 +13,101 @@ dispatched!(
     (to: &mut [f64], x: &[f64], y: &[f64], k: usize, n: usize, lanes: usize)
 );
 
+/// Some rows of a matrix that is stored by columns.
+#[derive(Clone, Copy)]
+pub(super) struct Columns<'a> {
+    pub(super) data: &'a [f64],
+    /// Rows of the whole matrix.
+    pub(super) rows: usize,
+    /// The first of the rows in question.
+    pub(super) first: usize,
+}
+
+dispatched!(
+    /// `to = x y` for one draw.
+    add_columns, add_columns_loop, (to: &mut [f64], x: Columns<'_>, y: &[f64])
+);
+
+dispatched!(
+    /// `to += transposed(x) y` for one draw.
+    add_dots, add_dots_loop, (to: &mut [f64], x: Columns<'_>, y: &[f64])
+);
+
+dispatched!(
+    /// `to += transposed(x) y`, where `x` is `[y.len() / width, k]` and `to` is `[k, width]`.
+    add_transposed, add_transposed_loop, (to: &mut [f64], x: &[f64], y: &[f64], k: usize, width: usize)
+);
+
+#[inline(always)]
+fn add_columns_loop<const FMA: bool>(to: &mut [f64], x: Columns<'_>, y: &[f64]) {
+    to.fill(0.0);
+    for (column, y) in x.data.chunks_exact(x.rows).zip(y) {
+        for (to, x) in to.iter_mut().zip(&column[x.first..]) {
+            *to = super::math::fma::<FMA>(*x, *y, *to);
+        }
+    }
+}
+
+#[inline(always)]
+fn add_dots_loop<const FMA: bool>(to: &mut [f64], x: Columns<'_>, y: &[f64]) {
+    for (column, to) in x.data.chunks_exact(x.rows).zip(to) {
+        *to += dot::<FMA>(&column[x.first..][..y.len()], y);
+    }
+}
+
+#[inline(always)]
+fn add_transposed_loop<const FMA: bool>(
+    to: &mut [f64],
+    x: &[f64],
+    y: &[f64],
+    k: usize,
+    width: usize,
+) {
+    let rows = y.len() / width;
+    let mut start = 0;
+    while start < width {
+        let columns = COLUMNS.min(width - start);
+        let mut first = 0;
+        while first < k {
+            let count = ROWS.min(k - first);
+            let mut sums = [[0.0; COLUMNS]; ROWS];
+            if count == ROWS && columns == COLUMNS {
+                for row in 0..rows {
+                    let y: &[f64; COLUMNS] = y[row * width + start..][..COLUMNS]
+                        .try_into()
+                        .expect("that many");
+                    let x: &[f64; ROWS] =
+                        x[row * k + first..][..ROWS].try_into().expect("that many");
+                    for (sums, x) in sums.iter_mut().zip(x) {
+                        for (sum, y) in sums.iter_mut().zip(y) {
+                            *sum = super::math::fma::<FMA>(*x, *y, *sum);
+                        }
+                    }
+                }
+            } else {
+                for row in 0..rows {
+                    let y = &y[row * width + start..][..columns];
+                    for (sums, x) in sums.iter_mut().zip(&x[row * k + first..][..count]) {
+                        for (sum, y) in sums.iter_mut().zip(y) {
+                            *sum = super::math::fma::<FMA>(*x, *y, *sum);
+                        }
+                    }
+                }
+            }
+            for (i, sums) in sums.iter().enumerate().take(count) {
+                for (to, sum) in to[(first + i) * width + start..][..columns]
+                    .iter_mut()
+                    .zip(sums)
+                {
+                    *to += sum;
+                }
+            }
+            first += count;
+        }
+        start += columns;
+    }
+}
+
 const ROWS: usize = 4;
 const COLUMNS: usize = 16;
 

@@ -3,6 +3,9 @@
 //! A kernel is a short straight-line program whose registers are tiles: some rows by all draws of a block. Values that
 //! only the kernel itself needs never reach memory; sums over rows end in the kernel that computes what they add up.
 
+use std::sync::Arc;
+
+use super::plan::Matrix;
 use super::rows::RowMap;
 use crate::{Binary, Unary};
 
@@ -15,6 +18,16 @@ pub(super) struct Place {
     pub(super) memory: Memory,
     /// Rows before it.
     pub(super) start: usize,
+}
+
+impl Place {
+    /// The place some rows further on.
+    pub(super) fn after(self, rows: usize) -> Place {
+        Place {
+            start: self.start + rows,
+            ..self
+        }
+    }
 }
 
 /// What holds a value.
@@ -35,6 +48,8 @@ pub(super) enum Operand {
     Output(usize),
     /// What the load of that number brings.
     Loaded(usize),
+    /// What the load of that number refers to, one number for each row, read in place by an instruction that repeats it.
+    Rows(usize),
     Number(f64),
 }
 
@@ -93,6 +108,18 @@ pub(super) enum Instruction {
         to: usize,
         x: Operand,
     },
+    /// Rows of a known matrix times a vector in memory.
+    Product {
+        to: Target,
+        matrix: usize,
+        y: Place,
+    },
+    /// Adds to a sum what rows of a known matrix contribute to the product of its transpose with a vector.
+    SumProduct {
+        to: usize,
+        matrix: usize,
+        x: Operand,
+    },
 }
 
 /// A sum over rows.
@@ -114,4 +141,5 @@ pub(super) struct Kernel {
     pub(super) registers: usize,
     pub(super) outputs: Vec<Place>,
     pub(super) sums: Vec<RowSum>,
+    pub(super) matrices: Vec<Arc<Matrix>>,
 }

@@ -377,13 +377,7 @@ fn placed_output(output: &OutputRead, layout: &Layout) -> Output {
 }
 
 fn placed(graph: &Graph, plan: &plan::Plan, layout: &Layout, task: &Task) -> Step {
-    let offset = |value: usize, start: usize| {
-        let place = layout.place(value);
-        Place {
-            memory: place.memory,
-            start: place.start + start,
-        }
-    };
+    let offset = |value: usize, start: usize| layout.place(value).after(start);
     match task {
         Task::Input { input, to } => Step::Input {
             input: *input,

@@ -3,6 +3,8 @@
 //! Elementwise nodes over as many rows, at the same depth, make one kernel. The depth of a node is the number of steps
 //! that must have ended before it; two nodes of equal depth cannot wait for each other, so any of them may share a kernel.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use super::merge::merge;
@@ -48,6 +50,27 @@ pub(super) enum Member {
         x: Read,
         rows: RowMap,
     },
+    /// A known matrix, a row for each of the kernel's, times a vector in memory.
+    Product {
+        value: ValueId,
+        matrix: Arc<Matrix>,
+        y: ValueId,
+        y_start: usize,
+    },
+    /// The transpose of such a matrix times a vector that the kernel computes.
+    SumProduct {
+        value: ValueId,
+        matrix: Arc<Matrix>,
+        x: Read,
+    },
+}
+
+/// A known matrix of `[rows, columns]`, in both orders.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Matrix {
+    pub(super) columns: usize,
+    pub(super) by_row: Vec<f64>,
+    pub(super) by_column: Vec<f64>,
 }
 
 impl Member {
@@ -55,22 +78,37 @@ impl Member {
     pub(super) fn value(&self) -> ValueId {
         match self {
             Member::Elementwise { node, .. } => node.index(),
-            Member::Sum { value, .. } => *value,
+            Member::Sum { value, .. }
+            | Member::Product { value, .. }
+            | Member::SumProduct { value, .. } => *value,
         }
     }
 
     /// Whether its value is complete only when the kernel has ended.
     pub(super) fn is_sum(&self) -> bool {
-        matches!(self, Member::Sum { .. })
+        matches!(self, Member::Sum { .. } | Member::SumProduct { .. })
+    }
+
+    /// What it reads row by row.
+    pub(super) fn row_reads(&self) -> &[Read] {
+        match self {
+            Member::Elementwise { arguments, .. } => arguments,
+            Member::Sum { x, .. } | Member::SumProduct { x, .. } => std::slice::from_ref(x),
+            Member::Product { .. } => &[],
+        }
     }
 
     /// Calls `visit` with all that it reads, and whether it reads it row by row.
     pub(super) fn for_each_read(&self, visit: &mut impl FnMut(&Read, bool)) {
-        match self {
-            Member::Elementwise { arguments, .. } => {
-                arguments.iter().for_each(|read| visit(read, true))
-            }
-            Member::Sum { x, .. } => visit(x, true),
+        self.row_reads().iter().for_each(|read| visit(read, true));
+        if let Member::Product { y, y_start, .. } = self {
+            visit(
+                &Read {
+                    value: *y,
+                    rows: RowMap::From(*y_start),
+                },
+                false,
+            );
         }
     }
 }
@@ -161,6 +199,9 @@ pub(super) struct Plan {
     pub(super) steps: Vec<PlannedStep>,
     pub(super) outputs: Vec<OutputRead>,
 }
+
+/// Columns of a matrix, at most, that a kernel multiplies with: the vector must stay in the cache beside the tiles.
+const WIDEST: usize = 64;
 
 /// What decides which kernel a node belongs to.
 type KernelKey = (usize, usize, usize);
@@ -494,6 +535,9 @@ impl Planner<'_> {
 
     fn matmul(&mut self, node: NodeId, x: NodeId, y: NodeId, shape: &Shape) {
         let to = node.index();
+        if self.product_in_kernel(to, x, y) {
+            return;
+        }
         let (xs, ys) = (
             self.graph.node(x).shape.clone(),
             self.graph.node(y).shape.clone(),
@@ -539,6 +583,73 @@ impl Planner<'_> {
             },
             &[x, y],
         );
+    }
+
+    /// Makes a product of a known matrix with one vector for each draw a part of the kernel over the longer axis.
+    fn product_in_kernel(&mut self, to: ValueId, x: NodeId, y: NodeId) -> bool {
+        let (xs, ys) = (
+            self.graph.node(x).shape.clone(),
+            self.graph.node(y).shape.clone(),
+        );
+        let ([m, k], [_, 1]) = (xs.as_slice(), ys.as_slice()) else {
+            return false;
+        };
+        let (x_read, y_read) = (self.base(x), self.base(y));
+        let Some(array) = &self.values[x_read.value].constant else {
+            return false;
+        };
+        let Value { batched, stage, .. } = self.values[to];
+        if !batched || !self.values[y_read.value].batched || (*m).min(*k) > WIDEST {
+            return false;
+        }
+        let data: Vec<f64> = (0..m * k)
+            .map(|i| array.data()[x_read.rows.row(i)])
+            .collect();
+        let turned = (0..m * k).map(|i| data[i % m * k + i / m]).collect();
+        let stored_sum = self.values[y_read.value].elementwise && y_read.rows == RowMap::IDENTITY;
+        if k > m && stored_sum && self.values[y_read.value].rows == *k {
+            let depth = self.kernel_depth(std::slice::from_ref(&y_read), stage, *k);
+            let matrix = Arc::new(Matrix {
+                columns: *m,
+                by_row: turned,
+                by_column: data,
+            });
+            let value = &mut self.values[to];
+            (value.depth, value.stored) = (depth, true);
+            let member = Member::SumProduct {
+                value: to,
+                matrix,
+                x: y_read,
+            };
+            self.kernels
+                .entry((stage, depth, *k))
+                .or_default()
+                .push(member);
+            return true;
+        }
+        if k > m {
+            return false;
+        }
+        let (y, y_start) = self.dense(&y_read, *k, true, stage);
+        self.values[y].stored = true;
+        let depth = self.values[y].depth + 1;
+        let matrix = Arc::new(Matrix {
+            columns: *k,
+            by_row: data,
+            by_column: turned,
+        });
+        let value = &mut self.values[to];
+        (value.depth, value.elementwise) = (depth, true);
+        self.kernels
+            .entry((stage, depth, *m))
+            .or_default()
+            .push(Member::Product {
+                value: to,
+                matrix,
+                y,
+                y_start,
+            });
+        true
     }
 
     fn sum_draws(&mut self, node: NodeId, x: NodeId) {

@@ -1,6 +1,7 @@
 //! Running kernels: tile by tile, instruction by instruction.
 
 use super::elementwise::{self, Values};
+use super::gemm::{self, Columns};
 use super::kernel::{Instruction, Kernel, Memory, Operand, Place, TILE, Target};
 use super::rows::RowMap;
 use super::sum;
@@ -74,6 +75,15 @@ impl<'m> Rest<'m> {
             &self.right[start - self.end..][..length]
         } else {
             &self.left[start..][..length]
+        }
+    }
+
+    /// All from a position on, on its side of what is being written.
+    fn onwards(&self, start: usize) -> &'m [f64] {
+        if start >= self.end {
+            &self.right[start - self.end..]
+        } else {
+            &self.left[start..]
         }
     }
 
@@ -184,6 +194,18 @@ impl<'k, 'p> Tile<'k, 'p> {
                     .position(self.kernel.outputs[output], self.first_row);
                 Values::Each(rest.get(start, self.len()))
             }
+            Operand::Rows(number) => {
+                let load = &self.kernel.loads[number];
+                let RowMap::From(start) = load.rows else {
+                    unreachable!("rows read in place follow each other")
+                };
+                let rows = rest.rows(&self.block, load.from, start + self.first_row, self.rows);
+                if self.width == 1 {
+                    Values::Each(rows)
+                } else {
+                    Values::Rows(rows, self.width)
+                }
+            }
             Operand::Loaded(number) => {
                 let load = &self.kernel.loads[number];
                 if let Some(start) = self.in_place(number) {
@@ -206,7 +228,7 @@ impl<'k, 'p> Tile<'k, 'p> {
     {
         match self.values(operand, rest) {
             Values::Each(slice) => slice,
-            Values::All(_) => {
+            Values::All(_) | Values::Rows(..) => {
                 unreachable!("functions of a number alone are computed when the kernel is compiled")
             }
         }
@@ -247,6 +269,7 @@ impl<'k, 'p> Tile<'k, 'p> {
                 match self.values(x, &rest) {
                     Values::Each(x) => to.copy_from_slice(x),
                     Values::All(x) => to.fill(x),
+                    Values::Rows(..) => unreachable!("a copy is made of what has been loaded"),
                 }
             }
             Instruction::Sum { to, x } => {
@@ -260,6 +283,47 @@ impl<'k, 'p> Tile<'k, 'p> {
                     (self.first_row, self.rows),
                     self.width,
                 );
+            }
+            Instruction::Product { to, matrix, y } => {
+                let (to, rest) = split(memory, self.target(to), self.len());
+                let matrix = &self.kernel.matrices[matrix];
+                let k = matrix.columns;
+                let y = rest.rows(&self.block, y, 0, k);
+                if self.width == 1 {
+                    let columns = Columns {
+                        data: &matrix.by_column,
+                        rows: self.kernel.rows,
+                        first: self.first_row,
+                    };
+                    gemm::add_columns(to, columns, y);
+                } else {
+                    gemm::multiply(
+                        to,
+                        &matrix.by_row[self.first_row * k..][..self.rows * k],
+                        y,
+                        k,
+                        self.width,
+                    );
+                }
+            }
+            Instruction::SumProduct { to, matrix, x } => {
+                let row_sum = &self.kernel.sums[to];
+                let matrix = &self.kernel.matrices[matrix];
+                let k = matrix.columns;
+                let start = self.block.position(row_sum.to, 0);
+                let (to, rest) = split(memory, start, row_sum.count * self.width);
+                let x = self.slice(x, &rest);
+                if self.width == 1 {
+                    let columns = Columns {
+                        data: &matrix.by_column,
+                        rows: self.kernel.rows,
+                        first: self.first_row,
+                    };
+                    gemm::add_dots(to, columns, x);
+                } else {
+                    let rows = &matrix.by_row[self.first_row * k..][..self.rows * k];
+                    gemm::add_transposed(to, rows, x, k, self.width);
+                }
             }
         }
     }
@@ -287,13 +351,21 @@ pub(super) fn copy_rows(
     from: Place,
     row: impl Fn(usize) -> usize,
 ) {
-    let wide = block.width(from.memory) == width;
-    for (i, to) in to.chunks_exact_mut(width).enumerate() {
-        let from = rest.rows(block, from, row(i), 1);
-        if wide {
-            to.copy_from_slice(from);
-        } else {
-            to.fill(from[0]);
+    let source = match from.memory {
+        Memory::Constant(number) => &block.constant(number)[from.start..],
+        _ => rest.onwards(block.position(from, 0)),
+    };
+    if width == 1 {
+        for (i, to) in to.iter_mut().enumerate() {
+            *to = source[row(i)];
+        }
+    } else if block.width(from.memory) == width {
+        for (i, to) in to.chunks_exact_mut(width).enumerate() {
+            to.copy_from_slice(&source[row(i) * width..][..width]);
+        }
+    } else {
+        for (i, to) in to.chunks_exact_mut(width).enumerate() {
+            to.fill(source[row(i)]);
         }
     }
 }

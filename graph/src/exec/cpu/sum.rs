@@ -27,6 +27,7 @@ fn add_rows_loop<const FMA: bool>(
                 }
             }
         }
+        (Values::Rows(..), _) => unreachable!("rows have been repeated"),
         (Values::All(x), map) => {
             for i in first..first + count {
                 for to in &mut to[map.row(i) * width..][..width] {
