@@ -24,11 +24,15 @@ const MAX_LEAPFROGS: usize = 12;
 /// Transitions at most.
 const MAX_TRANSITIONS: usize = 20;
 /// Transitions that adapt the step size.
-const ADAPTING: usize = 8;
+const ADAPTING: usize = 6;
 /// The acceptance rate that adaptation aims at.
 const ACCEPTANCE: f64 = 0.85;
 /// The last states whose moments are taken, together.
 const KEPT: usize = 4;
+/// Transitions after which chains may end, if every whitened coordinate has forgotten its start.
+const ENOUGH_TRANSITIONS: usize = 10;
+/// The correlation with its start below which a coordinate has forgotten it: about four errors with 512 chains.
+const FORGOTTEN: f64 = 0.18;
 
 /// What the chains found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,7 +74,8 @@ pub fn drift(
     if count < 2 || gradients < 8 * count as u64 {
         return Ok(None);
     }
-    let mut chains = Chains::new(target, whitening, whitening.whiten(starts))?;
+    let began = whitening.whiten(starts);
+    let mut chains = Chains::new(target, whitening, began.clone())?;
     let mut kept: Vec<(Mat<f64>, f64)> = vec![];
     let mut transitions = 0;
     while transitions < MAX_TRANSITIONS
@@ -85,6 +90,9 @@ pub fn drift(
             kept.remove(0);
         }
         kept.push((chains.position.clone(), acceptance));
+        if transitions >= ENOUGH_TRANSITIONS && forgotten(&began, &chains.position) {
+            break;
+        }
     }
     let constrain = |theta: &Mat<f64>| {
         target.constrain_parameters(&from_mat(theta.as_ref(), target.placement()))
@@ -115,6 +123,14 @@ pub fn drift(
         chains: count,
         transitions,
     }))
+}
+
+/// Whether no coordinate of the chains is correlated with where it began.
+fn forgotten(began: &Mat<f64>, now: &Mat<f64>) -> bool {
+    (0..began.ncols()).all(|d| {
+        let column = |of: &Mat<f64>| of.col(d).iter().copied().collect::<Vec<_>>();
+        correlation(&column(began), &column(now)).abs() < FORGOTTEN
+    })
 }
 
 /// The error of one quantity, and the correlation of its chains with their starts.
