@@ -177,3 +177,81 @@ fn reduced(path: &Lbfgs, scale: &[f64]) -> (Mat<f64>, Mat<f64>) {
     });
     (basis, symmetric)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::start::lbfgs::LbfgsOptions;
+
+    /// A path some steps into a convex problem that is not quadratic.
+    fn path(memory: usize, steps: usize) -> Lbfgs {
+        let scale = [1.0, 30.0, 0.2, 5.0, 100.0];
+        let f = |x: &[f64]| -> (f64, Vec<f64>) {
+            let sum: f64 = x.iter().sum();
+            let value = x
+                .iter()
+                .zip(scale)
+                .map(|(x, s)| 0.5 * s * x * x + x.cosh())
+                .sum::<f64>();
+            let gradient = x.iter().zip(scale).map(|(x, s)| s * x + x.sinh() + sum);
+            (value + 0.5 * sum * sum, gradient.collect())
+        };
+        let start = vec![1.0, -1.0, 2.0, 0.5, 0.3];
+        let (value, gradient) = f(&start);
+        let options = LbfgsOptions {
+            memory,
+            max_iterations: steps,
+            tolerance: 0.0,
+        };
+        let mut path = Lbfgs::new(start, value, gradient, options);
+        while let Some(trial) = path.trial() {
+            let (value, gradient) = f(trial);
+            path.tell(value, &gradient);
+        }
+        path
+    }
+
+    #[test]
+    fn the_covariance_is_the_inverse_hessian_of_the_two_loop_recursion() {
+        for (memory, steps) in [(8, 0), (8, 1), (2, 4), (3, 6), (8, 5)] {
+            let path = path(memory, steps);
+            let gaussian = PathGaussian::at(&path).unwrap();
+            let covariance = gaussian.dense().covariance();
+            for j in 0..5 {
+                let unit = (0..5).map(|d| if d == j { 1.0 } else { 0.0 }).collect();
+                let column = path.inverse_hessian_times(unit);
+                for (i, expected) in column.iter().enumerate() {
+                    let error = (covariance[(i, j)] - expected).abs();
+                    let scale = (covariance[(i, i)] * covariance[(j, j)]).sqrt();
+                    assert!(
+                        error < 1e-8 * scale,
+                        "memory {memory}, {steps} steps: ({i}, {j})"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn draws_variances_and_determinant_are_those_of_the_dense_factor() {
+        let gaussian = PathGaussian::at(&path(3, 6)).unwrap();
+        let dense = gaussian.dense();
+        let noise = Mat::from_fn(5, 4, |d, s| ((7 * d + 3 * s) as f64).sin());
+        let difference = gaussian.draws(noise.as_ref()) - dense.draws(noise.as_ref());
+        assert!(difference.norm_max() < 1e-10);
+        assert!((gaussian.log_scale() - dense.log_scale()).abs() < 1e-10);
+        for (variance, deviation) in gaussian.variances().iter().zip(dense.deviations()) {
+            assert!((variance - deviation * deviation).abs() < 1e-10 * variance);
+        }
+    }
+
+    #[test]
+    fn the_mean_is_one_quasi_newton_step_from_the_point() {
+        let path = path(8, 5);
+        let gaussian = PathGaussian::at(&path).unwrap();
+        let step = path.inverse_hessian_times(path.gradient().to_vec());
+        for ((mean, point), step) in gaussian.mean().iter().zip(path.point()).zip(&step) {
+            assert!((mean - (point - step)).abs() < 1e-10);
+        }
+    }
+}

@@ -4,6 +4,10 @@ use std::collections::VecDeque;
 
 use super::line_search::{Advice, LineSearch};
 
+/// Steps in a row that must promise next to nothing. One is not enough: a direction that the model has not met yet has the
+/// scale of those it has, and where that is far too small, so is the decrease it predicts.
+const NEGLIGIBLE_STEPS: usize = 3;
+
 /// Why a path ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathEnd {
@@ -23,7 +27,7 @@ pub struct LbfgsOptions {
     /// Iterations after which the path ends.
     pub max_iterations: usize,
     /// The path ends when half the Newton decrement, the decrease that a quadratic model
-    /// predicts, falls below this. It is in units of the objective, here nats.
+    /// predicts, stays below this for a few steps. It is in units of the objective, here nats.
     pub tolerance: f64,
 }
 
@@ -59,6 +63,8 @@ pub struct Lbfgs {
     search: LineSearch,
     trial: Vec<f64>,
     iterations: usize,
+    /// Steps in a row that promised less than the tolerance.
+    negligible: usize,
     end: Option<PathEnd>,
 }
 
@@ -84,6 +90,7 @@ impl Lbfgs {
             trial: Vec::new(),
             pairs: VecDeque::with_capacity(options.memory),
             iterations: 0,
+            negligible: 0,
             end: None,
             point,
             value,
@@ -176,7 +183,8 @@ impl Lbfgs {
             self.end = Some(PathEnd::IterationLimit);
             return;
         }
-        self.direction = self.quasi_newton();
+        let downhill = self.gradient.iter().map(|g| -g).collect();
+        self.direction = self.inverse_hessian_times(downhill);
         let slope = dot(&self.direction, &self.gradient);
         let first_step = if self.pairs.is_empty() {
             // No curvature is known: move no coordinate by more than one. The search expands.
@@ -193,7 +201,9 @@ impl Lbfgs {
             });
             return;
         }
-        if !self.pairs.is_empty() && -0.5 * slope < self.options.tolerance {
+        let negligible = !self.pairs.is_empty() && -0.5 * slope < self.options.tolerance;
+        self.negligible = if negligible { self.negligible + 1 } else { 0 };
+        if self.negligible >= NEGLIGIBLE_STEPS {
             self.end = Some(PathEnd::Converged);
             return;
         }
@@ -211,9 +221,9 @@ impl Lbfgs {
         );
     }
 
-    /// Minus the inverse Hessian times the gradient, by the two-loop recursion.
-    fn quasi_newton(&self) -> Vec<f64> {
-        let mut direction: Vec<f64> = self.gradient.iter().map(|g| -g).collect();
+    /// The inverse Hessian of the model times a vector, by the two-loop recursion.
+    pub(super) fn inverse_hessian_times(&self, vector: Vec<f64>) -> Vec<f64> {
+        let mut direction = vector;
         let mut weights = Vec::with_capacity(self.pairs.len());
         for pair in self.pairs.iter().rev() {
             let weight = dot(&pair.step, &direction) / pair.product;
@@ -283,4 +293,86 @@ fn add_scaled(a: &mut [f64], scale: f64, b: &[f64]) {
 
 fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| a - b).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minimise(f: impl Fn(&[f64]) -> (f64, Vec<f64>), start: &[f64]) -> (Lbfgs, PathEnd, usize) {
+        let (value, gradient) = f(start);
+        let mut path = Lbfgs::new(start.to_vec(), value, gradient, LbfgsOptions::default());
+        let mut evaluations = 1;
+        while let Some(trial) = path.trial() {
+            let (value, gradient) = f(trial);
+            path.tell(value, &gradient);
+            evaluations += 1;
+        }
+        let end = path.end().expect("the loop ends when the path does");
+        (path, end, evaluations)
+    }
+
+    /// Half the sum of `scale_i (x_i - 1)^2`.
+    fn quadratic(scale: &[f64]) -> impl Fn(&[f64]) -> (f64, Vec<f64>) {
+        move |x: &[f64]| {
+            let terms = || x.iter().zip(scale);
+            let value = terms().map(|(x, s)| 0.5 * s * (x - 1.0).powi(2)).sum();
+            (value, terms().map(|(x, s)| s * (x - 1.0)).collect())
+        }
+    }
+
+    #[test]
+    fn a_badly_scaled_quadratic_is_solved_to_the_tolerance() {
+        let scale = [1e-8, 1.0, 1e4, 1e8];
+        let (path, end, evaluations) = minimise(quadratic(&scale), &[0.0, 5.0, -3.0, 2.0]);
+        assert_eq!(end, PathEnd::Converged);
+        assert!(path.value() < 1e-6, "{} after {evaluations}", path.value());
+    }
+
+    #[test]
+    fn the_valley_of_rosenbrock_is_followed_to_its_end() {
+        let rosenbrock = |x: &[f64]| {
+            let (a, b) = (1.0 - x[0], x[1] - x[0] * x[0]);
+            let value = a * a + 100.0 * b * b;
+            (value, vec![-2.0 * a - 400.0 * x[0] * b, 200.0 * b])
+        };
+        let (path, end, evaluations) = minimise(rosenbrock, &[-1.2, 1.0]);
+        assert_eq!(end, PathEnd::Converged);
+        assert!(
+            path.point().iter().all(|x| (x - 1.0).abs() < 1e-2),
+            "{:?}",
+            path.point()
+        );
+        assert!(evaluations < 80, "{evaluations} evaluations");
+    }
+
+    #[test]
+    fn an_exponential_wall_is_climbed_down_from_any_height() {
+        // exp(-2 x) / 2 s + n x: a scale parameter whose data is e^23 times larger than it.
+        let wall = |x: &[f64]| {
+            let e = 1e10 * (-2.0 * x[0]).exp();
+            (e + 100.0 * x[0], vec![-2.0 * e + 100.0])
+        };
+        let (path, end, evaluations) = minimise(wall, &[0.0]);
+        assert_eq!(end, PathEnd::Converged);
+        assert!(
+            (path.point()[0] - 0.5 * 2e8_f64.ln()).abs() < 1e-3,
+            "{:?}",
+            path.point()
+        );
+        assert!(evaluations < 60, "{evaluations} evaluations");
+    }
+
+    #[test]
+    fn a_start_at_the_minimum_has_converged() {
+        let (_, end, evaluations) = minimise(quadratic(&[1.0, 2.0]), &[1.0, 1.0]);
+        assert_eq!((end, evaluations), (PathEnd::Converged, 1));
+    }
+
+    #[test]
+    fn an_objective_that_falls_without_end_is_left_where_it_is_finite() {
+        let (path, end, _) = minimise(|x: &[f64]| (-x[0], vec![-1.0]), &[0.0]);
+        assert_eq!(end, PathEnd::NoProgress);
+        assert!(path.point()[0].is_finite());
+    }
 }

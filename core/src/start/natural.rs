@@ -7,7 +7,7 @@
 //! one step of size 1 is exact. On fixed draws the ELBO is a deterministic function, so that a line
 //! search can guard every step (Giordano, Ingram and Broderick 2024, arXiv 2304.05527).
 
-use faer::{Mat, Side};
+use faer::{Mat, MatRef, Side};
 
 use super::evaluate::{Evaluate, Evaluated, StartError};
 use super::factored::FactoredGaussian;
@@ -17,6 +17,8 @@ use super::factored::FactoredGaussian;
 const PRECISION_RANGE: (f64, f64) = (0.25, 1e4);
 /// Sufficient increase asked of a step, as a fraction of the linear prediction.
 const ARMIJO: f64 = 1e-3;
+/// The longest step, in units of the natural-gradient step that is exact on a Gaussian target.
+const LONGEST_STEP: f64 = 8.0;
 /// Halvings of the step after which it is given up.
 const MAX_HALVINGS: usize = 14;
 
@@ -69,7 +71,7 @@ impl ScoreMoments {
 /// What one step of [`NaturalAscent`] did.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Climb {
-    /// The size of the step, at most 1; zero if no step increased the ELBO.
+    /// The size of the step; 1 is exact on a Gaussian target; zero if no step increased the ELBO.
     pub step: f64,
     /// The increase of the ELBO on the fixed draws.
     pub gain: f64,
@@ -110,14 +112,14 @@ impl NaturalAscent {
         })
     }
 
-    /// Continues an ascent whose last step had the given size: the next one tries up to twice that.
-    pub fn with_last_step(mut self, step: f64) -> Self {
+    /// Continues an ascent whose next step was to be of the given size.
+    pub fn with_step(mut self, step: f64) -> Self {
         self.step = step;
         self
     }
 
-    /// The size of the last step; one at first.
-    pub fn last_step(&self) -> f64 {
+    /// The size that the next step is to be tried at; one at first.
+    pub fn next_step(&self) -> f64 {
         self.step
     }
 
@@ -161,19 +163,22 @@ impl NaturalAscent {
         let pull = Mat::from_fn(dimension, 1, |d, _| moments.mean[d]);
         let pull = basis.transpose() * pull;
         let before = self.at.mean_log_density().0 + self.log_scale;
-        let mut step = (2.0 * self.step).min(1.0);
+        let mut step = self.step;
         for rejected in 0..MAX_HALVINGS {
             let precision: Vec<f64> = curvature
                 .iter()
                 .map(|a| (1.0 + step * (a - 1.0)).clamp(PRECISION_RANGE.0, PRECISION_RANGE.1))
                 .collect();
+            let shift: Vec<f64> = (0..dimension)
+                .map(|i| step * pull[(i, 0)] / precision[i])
+                .collect();
             let predicted: f64 = (0..dimension)
                 .map(|i| {
                     let widening = precision[i].sqrt().recip() - 1.0;
-                    step * pull[(i, 0)].powi(2) / precision[i] + (1.0 - curvature[i]) * widening
+                    pull[(i, 0)] * shift[i] + (1.0 - curvature[i]) * widening
                 })
                 .sum();
-            let trial = self.moved(basis, &precision, &pull, step);
+            let trial = self.moved(basis, &precision, &shift);
             let log_scale = trial.log_scale();
             let at = evaluate(trial.draws(self.noise.as_ref()).as_ref())?;
             let gain = at.mean_log_density().0 + log_scale - before;
@@ -183,7 +188,8 @@ impl NaturalAscent {
                 self.gaussian = trial;
                 self.log_scale = log_scale;
                 self.at = at;
-                self.step = step;
+                let slope = self.slope_behind(basis, &precision, &shift);
+                self.step = secant(step, predicted, slope);
                 return Ok(Climb {
                     step,
                     gain,
@@ -199,15 +205,28 @@ impl NaturalAscent {
         })
     }
 
-    fn moved(
-        &self,
-        basis: faer::MatRef<'_, f64>,
-        precision: &[f64],
-        pull: &Mat<f64>,
-        step: f64,
-    ) -> FactoredGaussian {
+    /// The derivative of the ELBO at the present Gaussian along the move that led to it.
+    fn slope_behind(&self, basis: MatRef<'_, f64>, precision: &[f64], shift: &[f64]) -> f64 {
+        let dimension = shift.len();
+        let moments = self.moments();
+        let pull = Mat::from_fn(dimension, 1, |d, _| moments.mean[d]);
+        let pull = basis.transpose() * pull;
+        let rotated = &moments.precision * basis;
+        (0..dimension)
+            .map(|i| {
+                let root = precision[i].sqrt();
+                let curvature: f64 = (0..dimension)
+                    .map(|d| basis[(d, i)] * rotated[(d, i)])
+                    .sum();
+                root * pull[(i, 0)] * shift[i] + (1.0 - root) * (1.0 - curvature)
+            })
+            .sum()
+    }
+
+    /// The Gaussian with these whitened precisions and this whitened shift, both in the eigenbasis.
+    fn moved(&self, basis: MatRef<'_, f64>, precision: &[f64], shift: &[f64]) -> FactoredGaussian {
         let dimension = precision.len();
-        let shift = Mat::from_fn(dimension, 1, |i, _| step * pull[(i, 0)] / precision[i]);
+        let shift = Mat::from_fn(dimension, 1, |i, _| shift[i]);
         let shift = &self.gaussian.factor * (basis * shift);
         let narrowed = Mat::from_fn(dimension, dimension, |i, j| {
             basis[(i, j)] / precision[j].sqrt()
@@ -218,5 +237,107 @@ impl NaturalAscent {
                 .collect(),
             factor: &self.gaussian.factor * (narrowed * basis.transpose()),
         }
+    }
+}
+
+/// The step at which the slope along the last move would have vanished, were it linear: where steps overshoot, the next is
+/// shorter, where they fall short, longer (Barzilai and Borwein 1988).
+fn secant(step: f64, slope_before: f64, slope_behind: f64) -> f64 {
+    let bend = slope_before - slope_behind;
+    let ideal = if bend > 0.0 && slope_before > 0.0 {
+        step * slope_before / bend
+    } else {
+        LONGEST_STEP
+    };
+    ideal.clamp(0.25 * step, 4.0 * step).min(LONGEST_STEP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::randomness::{Stream, normals};
+    use crate::start::evaluate::evaluator;
+    use crate::start::noise::whitened;
+    use crate::target::{Batch, FnTarget, GaussianTarget, Target};
+
+    fn noise(dimension: usize, draws: usize) -> Mat<f64> {
+        let numbers = normals(3, Stream::Start, 0, dimension * draws / 2);
+        whitened(&numbers, dimension, draws)
+    }
+
+    fn standard(dimension: usize) -> FactoredGaussian {
+        FactoredGaussian {
+            mean: vec![0.0; dimension],
+            factor: Mat::identity(dimension, dimension),
+        }
+    }
+
+    fn climb_all(target: &dyn Target, start: FactoredGaussian, steps: usize) -> NaturalAscent {
+        let mut evaluate = evaluator(target, &Batch::Full);
+        let noise = noise(target.dimension(), 200);
+        let mut ascent = NaturalAscent::new(start, noise, &mut evaluate).unwrap();
+        for _ in 0..steps {
+            let before = ascent.elbo().0;
+            let climb = ascent.climb(&mut evaluate).unwrap();
+            let gain = ascent.elbo().0 - before;
+            assert!((gain - climb.gain).abs() < 1e-9 * before.abs().max(1.0));
+            assert!(
+                gain > -1e-9 * before.abs().max(1.0),
+                "the ELBO fell by {gain}"
+            );
+        }
+        ascent
+    }
+
+    #[test]
+    fn one_step_is_exact_on_a_gaussian_target_within_the_range_of_precisions() {
+        let covariance = faer::mat![[0.5, 0.2, 0.0], [0.2, 0.4, -0.1], [0.0, -0.1, 2.0]];
+        let target = GaussianTarget::new(&[1.0, -2.0, 0.5], &covariance).unwrap();
+        let ascent = climb_all(&target, standard(3), 1);
+        let found = ascent.gaussian();
+        assert!((found.covariance() - covariance).norm_max() < 1e-10);
+        for (found, expected) in found.mean.iter().zip(target.mean()) {
+            assert!((found - expected).abs() < 1e-10);
+        }
+        // The target is normalised, so its ELBO is zero where q is the target.
+        assert!(ascent.elbo().0.abs() < 1e-9);
+    }
+
+    #[test]
+    fn scales_that_are_powers_of_ten_off_are_found() {
+        let covariance = Mat::from_fn(3, 3, |i, j| if i == j { [1e-8, 1.0, 1e10][i] } else { 0.0 });
+        let target = GaussianTarget::new(&[1e-3, 3.0, -1e5], &covariance).unwrap();
+        let ascent = climb_all(&target, standard(3), 30);
+        assert!(ascent.moments().residual(ascent.gaussian()).0 < 1e-6);
+        for (deviation, expected) in ascent.gaussian().deviations().iter().zip([1e-4, 1.0, 1e5]) {
+            assert!(
+                (deviation / expected - 1.0).abs() < 1e-6,
+                "{deviation} for {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_maximum_on_a_gamma_target_has_zero_mean_score_and_unit_whitened_precision() {
+        // x = log of a gamma variable of shape 3: log density 3 x - exp(x).
+        let target = FnTarget::new(1, |x: &[f64], score: &mut [f64]| {
+            score[0] = 3.0 - x[0].exp();
+            3.0 * x[0] - x[0].exp()
+        });
+        let ascent = climb_all(&target, standard(1), 25);
+        let (shift, spread) = ascent.moments().residual(ascent.gaussian());
+        assert!(shift < 1e-6 && spread < 1e-6, "{shift}, {spread}");
+        // The optimum has E[exp(x)] = 3 and variance 1/3, up to the error of 200 antithetic draws.
+        let gaussian = ascent.gaussian();
+        assert!((gaussian.factor[(0, 0)].powi(2) - 1.0 / 3.0).abs() < 0.02);
+        assert!((gaussian.mean[0] - (3.0_f64.ln() - 1.0 / 6.0)).abs() < 0.02);
+    }
+
+    #[test]
+    fn a_target_that_is_nowhere_finite_is_an_error_that_says_so() {
+        let target = FnTarget::new(1, |_: &[f64], _: &mut [f64]| f64::NEG_INFINITY);
+        let mut evaluate = evaluator(&target, &Batch::Full);
+        let error = NaturalAscent::new(standard(1), noise(1, 8), &mut evaluate).unwrap_err();
+        assert_eq!(error, StartError::NoValidDraw { draws: 8 });
     }
 }

@@ -13,7 +13,7 @@ pub struct Natural {
     approximation: Box<dyn Approximation>,
     gaussian: FactoredGaussian,
     rounds: Rounds,
-    last_step: f64,
+    next_step: f64,
     /// What the draws of this round asked for while they were fresh.
     asked: Option<(f64, f64)>,
     /// The evaluated draws; made anew after a restore.
@@ -35,7 +35,7 @@ impl Natural {
             },
             approximation,
             rounds,
-            last_step: 1.0,
+            next_step: 1.0,
             asked: None,
             ascent: None,
         })
@@ -50,7 +50,7 @@ impl Running for Natural {
             None => {
                 let noise = self.rounds.noise(context.seed, self.gaussian.dimension());
                 NaturalAscent::new(self.gaussian.clone(), noise, &mut evaluate)?
-                    .with_last_step(self.last_step)
+                    .with_step(self.next_step)
             }
         };
         let fresh = || ascent.moments().residual(ascent.gaussian());
@@ -63,7 +63,7 @@ impl Running for Natural {
             .ok_or_else(|| StepError::Fatal("the approximation is not a Gaussian".into()))?
             .set(&gaussian.mean, &covariance)?;
         self.gaussian = gaussian.clone();
-        self.last_step = ascent.last_step();
+        self.next_step = ascent.next_step();
 
         let residual = ascent.moments().residual(ascent.gaussian());
         let (elbo, elbo_error) = ascent.elbo();
@@ -79,7 +79,7 @@ impl Running for Natural {
         let solved = climb.step == 0.0 || !self.rounds.matters_within(residual);
         let progress = if solved {
             self.asked = None;
-            self.last_step = 1.0;
+            self.next_step = 1.0;
             self.rounds.end(asked)
         } else {
             self.ascent = Some(ascent);
@@ -103,7 +103,7 @@ impl Running for Natural {
             .blob(&self.approximation.save())
             .numbers(&self.gaussian.mean)
             .matrix(&self.gaussian.factor)
-            .number(self.last_step)
+            .number(self.next_step)
             .numbers(&asked);
         self.rounds.save(writer).finish()
     }
@@ -113,7 +113,7 @@ impl Running for Natural {
         self.approximation.restore(reader.blob()?)?;
         self.gaussian.mean = reader.numbers()?;
         self.gaussian.factor = reader.matrix()?;
-        self.last_step = reader.number()?;
+        self.next_step = reader.number()?;
         self.asked = match reader.numbers()?.as_slice() {
             [shift, spread] => Some((*shift, *spread)),
             _ => None,

@@ -1,0 +1,11 @@
+//! Tests that every family and every algorithm passes, ours or a third party's: each is a function that panics with what is wrong.
+//!
+//! [`approximation`] holds the identities of a member of a family, [`inference`] the behaviour of an algorithm, and [`targets`] and
+//! [`Opaque`] what they are tried on. Use it as a development dependency.
+
+pub mod approximation;
+pub mod inference;
+mod opaque;
+pub mod targets;
+
+pub use opaque::Opaque;
