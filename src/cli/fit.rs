@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use firebrand::core::record::{Outcome, Request, RunRecord};
+use firebrand::core::{InferenceError, TargetError};
 use firebrand::{Ended, Event, Fitted, Posterior, Ready, Target};
 use serde::Serialize;
 
@@ -12,7 +13,7 @@ use super::Failure;
 use super::inputs::{Computing, DeviceName, PrecisionName, compile, read_model};
 use super::output::Output;
 use super::progress::{Progress, catch_interrupts};
-use super::report::report;
+use super::report::{report, words};
 use super::run_file::RunFile;
 
 /// Fit a model to its data: a table of its parameters, and a verdict.
@@ -87,7 +88,7 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
     progress.finish();
     match result {
         Ok(fitted) => finish(args, fitted, request, output),
-        Err(error) => not_started(args, error.to_string(), request, output),
+        Err(error) => not_started(args, why_not_started(&error), request, output),
     }
 }
 
@@ -191,7 +192,7 @@ fn finish(
     }
     let folder = output.as_ref().map(Output::folder);
     if args.json {
-        let (verdict, because) = verdict(&fitted.verdict);
+        let (verdict, because) = words(&fitted.verdict);
         let Fitted { summary, notes, .. } = &fitted;
         print_json(&Printed {
             verdict: Some(verdict),
@@ -240,6 +241,15 @@ fn not_started(
     Err(Failure::Fit(because))
 }
 
+fn why_not_started(error: &InferenceError) -> String {
+    match error {
+        InferenceError::Target(TargetError::Interrupted) => {
+            "the run was interrupted, or out of time, before a start was found".into()
+        }
+        error => error.to_string(),
+    }
+}
+
 /// The folder that was asked for; for a failed run a temporary one if none was.
 fn kept(
     output: Option<Output>,
@@ -249,14 +259,6 @@ fn kept(
     match output {
         None if failed => Output::temporary(request).map(Some),
         output => Ok(output),
-    }
-}
-
-fn verdict(verdict: &firebrand::Verdict) -> (&'static str, &[String]) {
-    match verdict {
-        firebrand::Verdict::Trustworthy => ("trustworthy", &[]),
-        firebrand::Verdict::UseWithCare { because } => ("use with care", because),
-        firebrand::Verdict::DoNotTrust { because } => ("do not trust", because),
     }
 }
 

@@ -52,11 +52,11 @@ impl Output {
 
     /// A new folder among the temporary files, for a failed run whose record would be lost otherwise.
     pub fn temporary(request: &Request) -> Result<Self, Failure> {
-        let model = Path::new(&request.model)
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy();
-        let name = format!("firebrand-failed-{model}-{}", std::process::id());
+        let name = format!(
+            "firebrand-failed-{}-{}",
+            model_name(request),
+            std::process::id()
+        );
         Self::open(&std::env::temp_dir().join(name))
     }
 
@@ -82,7 +82,7 @@ impl Output {
         self.clear()?;
         let request = &record.request;
         let header = CsvHeader {
-            model: request.model.clone(),
+            model: model_name(request),
             method: format!(
                 "{}{} with {}{}",
                 request.inference.name,
@@ -116,6 +116,12 @@ impl Output {
         }
         Ok(())
     }
+}
+
+/// The model's file without folders and extension: tools that read draws make files of that name.
+fn model_name(request: &Request) -> String {
+    let stem = Path::new(&request.model).file_stem();
+    stem.unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn unwritten(error: WriteError) -> Failure {

@@ -1,11 +1,9 @@
 //! What a fit says at its end: a table of the parameters, and the verdict with what it rests on.
 
-use std::fmt::Write;
-
 use firebrand::core::Block;
-use firebrand::core::diagnostics::{Diagnosis, MomentErrors, Verdict};
+use firebrand::core::diagnostics::{Diagnosis, MomentErrors};
 use firebrand::core::record::Request;
-use firebrand::{Ended, Fitted, Quantity};
+use firebrand::{Ended, Fitted, Quantity, Verdict};
 
 use super::table::table;
 
@@ -13,188 +11,184 @@ use super::table::table;
 const OTHERS: usize = 60;
 
 /// Digits of a standard deviation that are shown, and with it of everything in its row.
-const DIGITS: i32 = 3;
+const DIGITS: usize = 3;
+
+/// From here on numbers are shown with an exponent.
+const LARGE: f64 = 1e9;
 
 /// The table of parameters and the verdict, as text.
 pub fn report(request: &Request, fitted: &Fitted) -> String {
-    let mut text = String::new();
-    // Writing to a string does not fail.
-    let _ = write_summary(&mut text, &fitted.summary);
-    let _ = write_verdict(&mut text, request, fitted);
+    let (level, because) = words(&fitted.verdict);
+    let mut text = format!("{}\nverdict: {level}", summary_table(&fitted.summary));
+    match because {
+        [] => {}
+        [only] => text += &format!(": {only}"),
+        several => several
+            .iter()
+            .for_each(|clause| text += &format!("\n  - {clause}")),
+    }
+    text += "\n\n";
+    for (label, fact) in facts(request, fitted) {
+        text += &format!("  {label:<20} {fact}\n");
+    }
     text
 }
 
-fn write_summary(text: &mut String, summary: &[Quantity]) -> std::fmt::Result {
+/// A verdict in plain words, and the reasons for it.
+pub fn words(verdict: &Verdict) -> (&'static str, &[String]) {
+    match verdict {
+        Verdict::Trustworthy => ("trustworthy", &[]),
+        Verdict::UseWithCare { because } => ("use with care", because),
+        Verdict::DoNotTrust { because } => ("do not trust", because),
+    }
+}
+
+fn summary_table(summary: &[Quantity]) -> String {
     let mut table = table(&["", "mean", "sd", "5%", "50%", "95%"], 1);
     let (parameters, others): (Vec<_>, Vec<_>) = summary
         .iter()
         .partition(|quantity| quantity.block == Block::Parameters);
+    let left_out = others.len().saturating_sub(OTHERS);
     for quantity in parameters
         .into_iter()
-        .chain(others.iter().copied().take(OTHERS))
+        .chain(others.into_iter().take(OTHERS))
     {
-        let Quantity {
-            name,
-            mean,
+        let sd = quantity.sd;
+        let numbers = [
+            quantity.mean,
             sd,
-            q5,
-            median,
-            q95,
-            ..
-        } = quantity;
-        let number = |value: &f64| number(*value, *sd);
-        table.add_row(vec![
-            name.clone(),
-            number(mean),
-            number(sd),
-            number(q5),
-            number(median),
-            number(q95),
-        ]);
+            quantity.q5,
+            quantity.median,
+            quantity.q95,
+        ];
+        let numbers = numbers.map(|value| number(value, sd));
+        table.add_row([quantity.name.clone()].into_iter().chain(numbers));
     }
-    writeln!(text, "{}", table.trim_fmt())?;
-    if others.len() > OTHERS {
-        let more = others.len() - OTHERS;
-        writeln!(
-            text,
-            "and {more} more quantities, which `--json` and `--out` have"
-        )?;
+    let mut text = table.trim_fmt() + "\n";
+    if left_out > 0 {
+        text += &format!("and {left_out} more quantities, which `--json` and `--out` have\n");
     }
-    writeln!(text)
+    text
 }
 
 /// A number with as many decimals as its standard deviation asks for.
 fn number(value: f64, sd: f64) -> String {
-    let leading = if sd > 0.0 && sd.is_finite() {
-        sd.log10().floor() as i32
+    let magnitude = if sd > 0.0 { sd.log10().floor() } else { 0.0 };
+    if !value.is_finite() {
+        value.to_string()
+    } else if value.abs() >= LARGE || magnitude < -6.0 {
+        format!("{value:.DIGITS$e}")
     } else {
-        0
+        let decimals = (DIGITS as f64 - 1.0 - magnitude).max(0.0) as usize;
+        format!("{value:.decimals$}")
+    }
+}
+
+/// What the verdict rests on, and how the run went.
+fn facts(request: &Request, fitted: &Fitted) -> Vec<(&'static str, String)> {
+    let (fit, starts) = (&fitted.fit, &fitted.fit.start.agreement);
+    let plural = if fit.steps == 1 { "" } else { "s" };
+    let rejected = match fit.rejected {
+        0 => String::new(),
+        rejected => format!(" ({rejected} rejected)"),
     };
-    let decimals = DIGITS - 1 - leading;
-    match decimals {
-        _ if !value.is_finite() => value.to_string(),
-        0..=6 => format!("{value:.*}", decimals as usize),
-        _ if (-4..0).contains(&decimals) => format!("{value:.0}"),
-        _ => format!("{value:.*e}", DIGITS as usize),
-    }
+    let Request {
+        inference,
+        family,
+        options,
+        ..
+    } = request;
+    let mut facts = fitted.diagnosis.as_ref().map_or_else(Vec::new, measured);
+    facts.extend([
+        (
+            "starts",
+            format!(
+                "{} of {} reached the best place",
+                starts.agreed, starts.tried
+            ),
+        ),
+        (
+            "run",
+            format!(
+                "{} with {}, seed {}",
+                inference.name, family.name, options.seed
+            ),
+        ),
+        (
+            "ended",
+            format!(
+                "after {} step{plural}{rejected}: {}",
+                fit.steps,
+                ended(&fit.ended)
+            ),
+        ),
+        (
+            "cost",
+            format!("{} gradients, {:.2} s", fit.counts.gradients, fit.seconds),
+        ),
+    ]);
+    facts
 }
 
-fn write_verdict(text: &mut String, request: &Request, fitted: &Fitted) -> std::fmt::Result {
-    match &fitted.verdict {
-        Verdict::Trustworthy => writeln!(text, "verdict: trustworthy")?,
-        Verdict::UseWithCare { because } => write_clauses(text, "use with care", because)?,
-        Verdict::DoNotTrust { because } => write_clauses(text, "do not trust", because)?,
-    }
-    writeln!(text)?;
-    if let Some(diagnosis) = &fitted.diagnosis {
-        write_diagnosis(text, diagnosis)?;
-    }
-    let fit = &fitted.fit;
-    let starts = &fit.start.agreement;
-    line(
-        text,
-        "starts",
-        format!(
-            "{} of {} reached the same place",
-            starts.agreed, starts.tried
+fn measured(diagnosis: &Diagnosis) -> Vec<(&'static str, String)> {
+    let Diagnosis {
+        elbo,
+        elbo_error,
+        effective,
+        draws,
+        ..
+    } = diagnosis;
+    let weights = tail(diagnosis.k_hat);
+    let mut facts = vec![
+        ("ELBO", format!("{elbo:.3} +- {elbo_error:.3}")),
+        (
+            "importance weights",
+            format!("{weights}, effective sample size {effective:.0} of {draws}"),
         ),
-    )?;
-    line(
-        text,
-        "run",
-        format!(
-            "{} with {}, seed {}",
-            request.inference.name, request.family.name, request.options.seed
-        ),
-    )?;
-    let rejected = if fit.rejected == 0 {
-        String::new()
-    } else {
-        format!(" ({} rejected)", fit.rejected)
-    };
-    line(
-        text,
-        "ended",
-        format!("after {} steps{rejected}: {}", fit.steps, ended(&fit.ended)),
-    )?;
-    line(
-        text,
-        "cost",
-        format!("{} gradients, {:.2} s", fit.counts.gradients, fit.seconds),
-    )
-}
-
-fn write_clauses(text: &mut String, verdict: &str, clauses: &[String]) -> std::fmt::Result {
-    match clauses {
-        [only] => writeln!(text, "verdict: {verdict}: {only}"),
-        several => {
-            writeln!(text, "verdict: {verdict}:")?;
-            several
-                .iter()
-                .try_for_each(|clause| writeln!(text, "  - {clause}"))
-        }
-    }
-}
-
-fn write_diagnosis(text: &mut String, diagnosis: &Diagnosis) -> std::fmt::Result {
-    line(
-        text,
-        "ELBO",
-        format!("{:.3} +- {:.3}", diagnosis.elbo, diagnosis.elbo_error),
-    )?;
-    line(
-        text,
-        "importance weights",
-        format!(
-            "k-hat {:.2} (below 0.7 they can be used), effective sample size {:.0} of {}",
-            diagnosis.k_hat, diagnosis.effective, diagnosis.draws
-        ),
-    )?;
+    ];
     if let Some(scores) = &diagnosis.scores {
         let divergence = scores.divergence;
-        line(
-            text,
+        facts.push((
             "score divergence",
             format!("{divergence:.3}, whitened (0 for an exact fit)"),
-        )?;
+        ));
     }
     if let Some(drift) = &diagnosis.drift {
-        line(text, "drift of chains", moment_errors(&drift.errors))?;
+        facts.push(("Markov chains", moved(&drift.errors)));
     }
     if diagnosis.invalid > 0.0 {
-        line(
-            text,
-            "outside the support",
-            format!("{:.2}% of the draws", 100.0 * diagnosis.invalid),
-        )?;
+        let percent = 100.0 * diagnosis.invalid;
+        facts.push(("outside the support", format!("{percent:.2}% of the draws")));
     }
-    Ok(())
+    facts
 }
 
-fn moment_errors(errors: &MomentErrors) -> String {
+/// The tail of the importance weights, in words.
+fn tail(k_hat: f64) -> String {
+    match k_hat {
+        f64::NEG_INFINITY => "all equal".into(),
+        _ if k_hat < 0.5 => format!("k-hat {k_hat:.2} (good)"),
+        _ if k_hat < 0.7 => format!("k-hat {k_hat:.2} (they can be used)"),
+        _ => format!("k-hat {k_hat:.2} (they say little)"),
+    }
+}
+
+/// How far Markov chains moved away from the approximation.
+fn moved(errors: &MomentErrors) -> String {
     let mean = errors.worst_mean.as_ref().map(|worst| {
-        format!(
-            "at most {:.2} sd in a mean ({})",
-            worst.mean.abs(),
-            worst.name
-        )
+        let size = worst.mean.abs();
+        format!("moved means by at most {size:.2} sd ({})", worst.name)
     });
     let sd = errors.worst_sd.as_ref().map(|worst| {
-        format!(
-            "{:.0}% in an sd ({})",
-            100.0 * (worst.log_sd.abs().exp() - 1.0),
-            worst.name
-        )
+        let percent = 100.0 * (worst.log_sd.abs().exp() - 1.0);
+        format!("sds by {percent:.0}% ({})", worst.name)
     });
-    mean.into_iter().chain(sd).collect::<Vec<_>>().join(", ")
-}
-
-fn line(text: &mut String, label: &str, value: String) -> std::fmt::Result {
-    writeln!(text, "  {label:<20} {value}")
+    let both: Vec<String> = mean.into_iter().chain(sd).collect();
+    both.join(", ")
 }
 
 /// Why a run ended, in words.
-pub fn ended(ended: &Ended) -> String {
+fn ended(ended: &Ended) -> String {
     match ended {
         Ended::Converged { because } => format!("converged, {because}"),
         Ended::OutOfSteps => "out of steps".into(),
@@ -215,6 +209,25 @@ mod tests {
         assert_eq!(number(123456.7, 2345.0), "123457");
         assert_eq!(number(1.0, 0.0), "1.00");
         assert_eq!(number(1.5e-9, 2e-10), "1.500e-9");
+        assert_eq!(number(2.7e307, f64::INFINITY), "2.700e307");
         assert_eq!(number(f64::NAN, f64::NAN), "NaN");
+    }
+
+    #[test]
+    fn a_long_list_of_quantities_is_cut_but_not_that_of_parameters() {
+        let quantity = |block| Quantity {
+            name: "x".into(),
+            block,
+            mean: 0.0,
+            sd: 1.0,
+            q5: -1.6,
+            median: 0.0,
+            q95: 1.6,
+        };
+        let mut summary = vec![quantity(Block::Parameters); OTHERS + 2];
+        summary.extend(vec![quantity(Block::GeneratedQuantities); OTHERS + 3]);
+        let text = summary_table(&summary);
+        assert_eq!(text.lines().count(), 1 + OTHERS + 2 + OTHERS + 1);
+        assert!(text.contains("and 3 more quantities"), "{text}");
     }
 }

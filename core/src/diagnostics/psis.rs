@@ -3,6 +3,10 @@
 //! Vehtari, Simpson, Gelman, Yao and Gabry (2024), arXiv 1507.02646; the generalised Pareto distribution is fitted as
 //! in Zhang and Stephens (2009), with the weakly informative prior of the former's appendix.
 
+/// Relative difference of ratios below which they are the same: far above the rounding of log densities, far below
+/// what matters.
+const SAME: f64 = 1e-9;
+
 /// Smoothed importance weights and what they say about themselves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Smoothed {
@@ -53,8 +57,8 @@ fn smooth_tail(log_weights: &mut [f64]) -> f64 {
         .iter()
         .map(|&i| log_weights[i].exp() - cutoff.exp())
         .collect();
-    if excess[excess.len() - 1] <= f64::EPSILON {
-        // All ratios are the same: there is no tail.
+    if excess[excess.len() - 1] <= SAME {
+        // All ratios are the same, up to rounding: there is no tail.
         return f64::NEG_INFINITY;
     }
     let positive: Vec<f64> = excess.iter().copied().filter(|&x| x > 0.0).collect();
@@ -143,6 +147,14 @@ mod tests {
         (0..count)
             .map(|i| -k * (1.0 - (i as f64 + 0.5) / count as f64).ln())
             .collect()
+    }
+
+    #[test]
+    fn ratios_that_differ_by_rounding_have_no_tail() {
+        let ratios: Vec<f64> = (0..1000).map(|i| -5.0 + 1e-14 * f64::from(i % 7)).collect();
+        let smoothed = smooth(&ratios);
+        assert_eq!(smoothed.k_hat, f64::NEG_INFINITY);
+        assert!((smoothed.effective - 1000.0).abs() < 1e-6);
     }
 
     #[test]

@@ -121,6 +121,12 @@ impl Charges {
     }
 
     fn of_draws(&mut self, diagnosis: &Diagnosis) {
+        let finite = diagnosis.elbo.is_finite() && diagnosis.elbo_error.is_finite();
+        if !finite {
+            self.bad.push(
+                "its evidence lower bound is not finite: the posterior may be improper".into(),
+            );
+        }
         let percent = 100.0 * diagnosis.invalid;
         let clause = format!("{percent:.1}% of its draws are outside the support of the posterior");
         if diagnosis.invalid > INVALID.1 {
@@ -275,6 +281,18 @@ mod tests {
         let mut diagnosis = good();
         diagnosis.drift.as_mut().unwrap().errors = error(f64::NAN, 0.0);
         assert!(verdict(&diagnosis).starts_with("do not trust"));
+    }
+
+    #[test]
+    fn a_lower_bound_that_is_not_finite_is_never_trusted() {
+        let diagnosis = Diagnosis {
+            elbo_error: f64::INFINITY,
+            ..good()
+        };
+        assert_eq!(
+            verdict(&diagnosis),
+            "do not trust: its evidence lower bound is not finite: the posterior may be improper"
+        );
     }
 
     #[test]

@@ -33,7 +33,8 @@ pub fn write_draws(out: &mut dyn Write, header: &CsvHeader, draws: &Draws) -> io
         "method = sample (Default)".into(),
         "  sample".into(),
         format!("    num_samples = {count}"),
-        "    num_warmup = 0".into(),
+        // There was none, and none is saved; but CmdStanPy refuses a file that says so.
+        "    num_warmup = 1".into(),
         "    save_warmup = 0 (Default)".into(),
         "    thin = 1 (Default)".into(),
         "    algorithm = fixed_param".into(),
@@ -60,7 +61,8 @@ pub fn write_draws(out: &mut dyn Write, header: &CsvHeader, draws: &Draws) -> io
         }
         writeln!(out)?;
     }
-    Ok(())
+    // Readers know the end of the draws by the comments after it; one line would do for a person, not for CmdStanPy.
+    writeln!(out, "#\n# the end of {count} draws")
 }
 
 /// Writes a trace: `step`, `seconds`, `gradients`, `rejected` (empty, or why), then the algorithm's diagnostics, empty
