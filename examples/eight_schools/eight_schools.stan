@@ -18,7 +18,7 @@ transformed parameters {
 }
 model {
   mean_effect ~ normal(0, 10);
-  spread ~ normal(0, 5);
+  spread ~ gamma(4, 0.8);             // some points: mean 5, sd 2.5
   offset ~ std_normal();
   gain ~ normal(effect, std_error);
 }
