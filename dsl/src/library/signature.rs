@@ -156,7 +156,7 @@ pub(crate) fn parse_overload(text: &str) -> Option<(Type, Vec<Type>)> {
     Some((parse_type(returns)?, arguments))
 }
 
-fn parse_type(text: &str) -> Option<Type> {
+pub(crate) fn parse_type(text: &str) -> Option<Type> {
     let text = text.trim();
     if let Some(rest) = text.strip_prefix("array[") {
         let (commas, element) = rest.split_once(']')?;

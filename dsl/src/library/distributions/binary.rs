@@ -3,13 +3,12 @@
 use rand_distr::{Binomial, Distribution};
 
 use super::bounded::draw_beta;
-use super::terms::{bernoulli_logit_terms, unit};
+use super::terms::{at_most_trials, bernoulli_logit_terms, binomial_logit_terms, unit};
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
 use crate::library::density::{
     Argument, binary, density, draw_int, finite, nonnegative, not_nan, positive_finite, probability,
 };
-use crate::library::formula::Num;
 use crate::library::signature::Scalar::{self, Int, Real};
 use crate::library::special::lchoose;
 use crate::value::Value;
@@ -85,14 +84,7 @@ fn binomial_logit(call: &mut Call) -> Result<Value, Failure> {
     density(
         call,
         [SUCCESSES, TRIALS, finite("Probability parameter")],
-        |[n, trials, eta]| {
-            at_most_trials(&n, &trials);
-            vec![
-                &n * &eta,
-                -(&trials * eta.log1p_exp()),
-                trials.known_pair(&n, lchoose),
-            ]
-        },
+        |[n, trials, eta]| binomial_logit_terms(&n, &trials, &eta),
     )
 }
 
@@ -126,9 +118,4 @@ fn beta_binomial_rng(call: &mut Call) -> Result<Value, Failure> {
 
 pub(super) fn draw_binomial(rng: &mut rand_chacha::ChaCha8Rng, [trials, p]: [f64; 2]) -> f64 {
     Binomial::new(trials as u64, p).map_or(f64::NAN, |binomial| binomial.sample(rng) as f64)
-}
-
-fn at_most_trials(n: &Num, trials: &Num) {
-    n.at_most(trials)
-        .or_reject("Successes variable must be in the interval [0, Population size parameter]");
 }

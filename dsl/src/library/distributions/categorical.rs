@@ -3,7 +3,7 @@
 use firebrand_graph::{Array, Expr, Graph, Index};
 
 use super::simplex::require_simplex;
-use super::terms::unit;
+use super::terms::{softmax, unit};
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
 use crate::library::density::{finite, known, sum_terms};
@@ -19,46 +19,81 @@ pub(in crate::library) const TABLE: &[Function] = &[
         categorical_rng(call, <[f64]>::to_vec)
     }),
     Function::listed("categorical_logit_lpmf", MASS, categorical_logit),
+    Function::listed("categorical_logit_glm_lpmf", GLM, categorical_logit_glm),
     Function::listed("categorical_logit_rng", RANDOM, |call| {
         let beta = call.real(0);
         call.check(&beta, finite("Log odds parameter"));
         categorical_rng(call, softmax)
     }),
-    Function::listed("ordered_logistic_lpmf", ORDERED, ordered_logistic),
-    Function::listed(
-        "ordered_logistic_rng",
-        &["int(real, vector)"],
-        ordered_logistic_rng,
-    ),
 ];
 
 const MASS: &[&str] = &["real(int, vector)", "real(array[] int, vector)"];
-const RANDOM: &[&str] = &["int(vector)"];
-const ORDERED: &[&str] = &[
-    "real(int, real, vector)",
-    "real(array[] int, vector, vector)",
-    "real(array[] int, vector, array[] vector)",
+const GLM: &[&str] = &[
+    "real(int, row_vector, vector, matrix)",
+    "real(int, matrix, vector, matrix)",
+    "real(array[] int, row_vector, vector, matrix)",
+    "real(array[] int, matrix, vector, matrix)",
 ];
+const RANDOM: &[&str] = &["int(vector)"];
 
 fn categorical(call: &mut Call) -> Result<Value, Failure> {
     let theta = call.real(1);
     require_simplex(call, &theta, "Probabilities parameter");
     let logs = call.graph.log(&theta);
-    chosen(call, &logs)
+    chosen(call, &call.int(0), &logs)
 }
 
 fn categorical_logit(call: &mut Call) -> Result<Value, Failure> {
     let beta = call.real(1);
     call.check(&beta, finite("log odds parameter"));
     let logs = log_softmax(call.graph, &beta);
-    chosen(call, &logs)
+    chosen(call, &call.int(0), &logs)
 }
 
-/// The sum of the logs `[lanes|1, categories]` of the categories that argument 0 names, for each lane.
-fn chosen(call: &mut Call, logs: &Expr) -> Result<Value, Failure> {
+/// Log odds alpha + x beta, a row of them for each row of x.
+fn categorical_logit_glm(call: &mut Call) -> Result<Value, Failure> {
     let y = call.int(0);
+    let (x, alpha, beta) = (call.real(1), call.real(2), call.real(3));
+    let (x_dims, beta_dims) = (call.dims(1), call.dims(3));
+    let (rows, columns) = if x_dims.len() == 1 {
+        (1, x_dims[0])
+    } else {
+        (x_dims[0], x_dims[1])
+    };
+    let outcomes: usize = y.dims().iter().product();
+    if columns != beta_dims[0] || call.dims(2)[0] != beta_dims[1] || (rows > 1 && outcomes != rows)
+    {
+        return Err(Failure::Wrong(format!(
+            "{}: {outcomes} outcomes, predictors {x_dims:?}, {} intercepts and weights {beta_dims:?} do not match",
+            call.name,
+            call.dims(2)[0]
+        )));
+    }
+    call.check(&x, finite("Matrix of independent variables"));
+    call.check(&alpha, finite("Intercept"));
+    call.check(&beta, finite("Weight vector"));
+    let graph = &mut *call.graph;
+    if [&x, &alpha, &beta].iter().any(|x| graph.shape(x)[0] > 1) || y.lanes() > 1 {
+        return Err(Failure::Unsupported(format!("{} in a loop", call.name)));
+    }
+    let x = graph.reshape(&x, &[rows, columns]);
+    let beta = graph.reshape(&beta, &beta_dims);
+    let product = graph.matmul(&x, &beta);
+    let eta = graph.add(&product, &alpha);
+    let logs = log_softmax(graph, &eta);
+    if rows < outcomes {
+        return chosen(call, &y, &logs);
+    }
+    // One outcome for each row, as lanes; then all of them.
+    let each = chosen(call, &Ints::new([outcomes], y.data.to_vec()), &logs)?.to_reals();
+    let total = call.graph.sum_all(&each);
+    Ok(Value::Real(call.graph.reshape(&total, &[1])))
+}
+
+/// The sum of the logs `[lanes|1, categories]` of the categories that y names, for each lane.
+fn chosen(call: &mut Call, y: &Ints, logs: &Expr) -> Result<Value, Failure> {
     let categories = call.graph.shape(logs)[1];
-    if !named(call, &y, categories) {
+    if !named(call, y, categories) {
         return Ok(Value::real(f64::NEG_INFINITY));
     }
     let rows: usize = y.dims().iter().product();
@@ -78,7 +113,7 @@ fn chosen(call: &mut Call, logs: &Expr) -> Result<Value, Failure> {
         let lanes = call.graph.shape(&total)[0];
         return Ok(Value::Real(call.graph.reshape(&total, &[lanes])));
     }
-    let picked = pick(call.graph, logs, &y, 0);
+    let picked = pick(call.graph, logs, y);
     let total = if rows > 1 {
         call.graph.sum(&picked, 1)
     } else {
@@ -89,7 +124,7 @@ fn chosen(call: &mut Call, logs: &Expr) -> Result<Value, Failure> {
 }
 
 /// Whether all of `y` are among 1 to `categories`; else no draw is valid.
-fn named(call: &mut Call, y: &Ints, categories: usize) -> bool {
+pub(super) fn named(call: &mut Call, y: &Ints, categories: usize) -> bool {
     let Some(bad) = y.data.iter().find(|y| **y < 1 || **y > categories as i64) else {
         return true;
     };
@@ -100,9 +135,8 @@ fn named(call: &mut Call, y: &Ints, categories: usize) -> bool {
     false
 }
 
-/// The elements of `x`, `[lanes|1, categories]`, at `y + offset - 1`, where y is `[lanes|1, rows]` (or `[lanes|1]`):
-/// `[lanes, rows]`.
-fn pick(graph: &mut Graph, x: &Expr, y: &Ints, offset: usize) -> Expr {
+/// The elements of `x`, `[lanes|1, categories]`, that y, `[lanes|1, rows]` or `[lanes|1]`, names: `[lanes, rows]`.
+pub(super) fn pick(graph: &mut Graph, x: &Expr, y: &Ints) -> Expr {
     let shape = graph.shape(x);
     let (lanes, categories) = (shape[0].max(y.lanes()), shape[1]);
     let rows: usize = y.dims().iter().product();
@@ -113,7 +147,7 @@ fn pick(graph: &mut Graph, x: &Expr, y: &Ints, offset: usize) -> Expr {
         );
         y.data[from * rows..(from + 1) * rows]
             .iter()
-            .map(move |y| (base * categories + *y as usize + offset - 1) as u32)
+            .map(move |y| (base * categories + *y as usize - 1) as u32)
     };
     let index: Index = (0..lanes).flat_map(row).collect();
     let flat = graph.reshape(x, &[shape[0] * categories]);
@@ -145,119 +179,4 @@ pub(super) fn invert(weights: &[f64], u: f64) -> i64 {
         sum >= goal && *weight > 0.0
     });
     reached.unwrap_or(weights.len().saturating_sub(1)) as i64 + 1
-}
-
-fn softmax(logs: &[f64]) -> Vec<f64> {
-    let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    logs.iter().map(|x| (x - largest).exp()).collect()
-}
-
-/// log of inv_logit(eta - c[y - 1]) - inv_logit(eta - c[y]), with c[0] = -inf and c[K] = inf.
-fn ordered_logistic(call: &mut Call) -> Result<Value, Failure> {
-    let y = call.int(0);
-    let (eta, cuts) = (call.real(1), call.real(2));
-    call.check(&eta, finite("Location parameter"));
-    let rows: usize = y.dims().iter().product();
-    if rows != call.dims(1).iter().product::<usize>() {
-        let (left, right) = (call.dims(0), call.dims(1));
-        return Err(Failure::Wrong(format!(
-            "{}: sizes {left:?} and {right:?} do not match (integers and locations)",
-            call.name
-        )));
-    }
-    let cut_dims = call.dims(2);
-    let count = cut_dims[cut_dims.len() - 1];
-    if !named(call, &y, count + 1) {
-        return Ok(Value::real(f64::NEG_INFINITY));
-    }
-    require_ordered(call, &cuts);
-    if rows == 0 {
-        return Ok(Value::real(0.0));
-    }
-    let shape = call.graph.shape(&eta);
-    let eta = call.graph.reshape(&eta, &[shape[0], rows]);
-    // Each row's own cut points, or those of all rows: as lanes, so that one index serves both.
-    let own = cut_dims.len() == 2;
-    let cut_lanes = call.graph.shape(&cuts)[0];
-    if own && cut_dims[0] != rows {
-        return Err(Failure::Wrong(format!(
-            "{}: {} sets of cut points for {rows} rows",
-            call.name, cut_dims[0]
-        )));
-    }
-    if own && (cut_lanes > 1 || y.lanes() > 1) {
-        return Err(Failure::Unsupported(format!(
-            "{}: several sets of cut points in a loop",
-            call.name
-        )));
-    }
-    let sets = if own { rows } else { cut_lanes };
-    let graph = &mut *call.graph;
-    let cuts = graph.reshape(&cuts, &[sets, count]);
-    let end = |sign: f64| Expr::Data(Array::full([sets, 1], sign * f64::INFINITY));
-    let padded = graph.concat(&[end(-1.0), cuts, end(1.0)], 1);
-    let below = graph.slice(&padded, 1, 0, count + 1);
-    let above = graph.slice(&padded, 1, 1, count + 1);
-    let gap = graph.sub(&below, &above);
-    let gap = graph.unary(firebrand_graph::Unary::Log1mExp, &gap);
-    let index = if own {
-        Ints::new([rows, 1], y.data.to_vec())
-    } else {
-        y
-    };
-    let [below, above, gap] = [below, above, gap].map(|x| {
-        let picked = pick(graph, &x, &index, 0);
-        if own {
-            graph.reshape(&picked, &[1, rows])
-        } else {
-            picked
-        }
-    });
-    let terms = Sheet::over(graph, |sheet| {
-        let [eta, below, above] = [&eta, &below, &above].map(|x| sheet.num(x.clone()));
-        [-(&eta - above).log1p_exp(), -(below - eta).log1p_exp()].map(|term| term.expr().clone())
-    });
-    let [first, second] = terms;
-    Ok(Value::Real(sum_terms(
-        call.graph,
-        &[first, second, gap],
-        rows,
-    )))
-}
-
-fn require_ordered(call: &mut Call, cuts: &Expr) {
-    let shape = call.graph.shape(cuts);
-    let axis = shape.len() - 1;
-    call.check(cuts, finite("Cut-points"));
-    if shape[axis] < 2 {
-        return;
-    }
-    let smaller = call.graph.slice(cuts, axis, 0, shape[axis] - 1);
-    let larger = call.graph.slice(cuts, axis, 1, shape[axis] - 1);
-    let met = call.less(&smaller, &larger);
-    let name = call.name;
-    call.require(met, || {
-        format!("{name}: Cut-points must be in ascending order")
-    });
-}
-
-fn ordered_logistic_rng(call: &mut Call) -> Result<Value, Failure> {
-    let (eta, cuts) = (call.real(0), call.real(1));
-    call.check(&eta, finite("Location parameter"));
-    require_ordered(call, &cuts);
-    let (eta, cuts) = (known(call, &eta)?, known(call, &cuts)?);
-    let (lanes, n) = (call.lanes, cuts.shape()[1]);
-    let rng = call.rng()?;
-    let data = (0..lanes).map(|lane| {
-        let at = |x: &Array| if x.shape()[0] == 1 { 0 } else { lane };
-        let (eta, first) = (eta.data()[at(&eta)], at(&cuts) * n);
-        // The category is one more than the number of cut points below a logistic draw around the location.
-        let u = unit(rng);
-        let latent = eta + (u / (1.0 - u)).ln();
-        1 + cuts.data()[first..first + n]
-            .iter()
-            .filter(|cut| **cut < latent)
-            .count() as i64
-    });
-    Ok(Value::Int(Ints::new([lanes], data.collect())))
 }

@@ -1,19 +1,24 @@
 //! Generalised linear models: a density of y given intercepts and coefficients of a matrix of predictors.
 
-use firebrand_graph::Expr;
+use firebrand_graph::{Expr, sigmoid};
 
 use super::terms::{
-    bernoulli_logit_terms, neg_binomial_2_log_terms, normal_terms, poisson_log_terms,
+    bernoulli_logit_terms, binomial_logit_terms, neg_binomial_2_log_terms, normal_terms,
+    poisson_log_terms, unit,
 };
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{Argument, binary, finite, nonnegative, positive_finite, total_of};
+use crate::library::density::{
+    Argument, binary, finite, known, nonnegative, positive_finite, total_of,
+};
 use crate::types::Type;
-use crate::value::Value;
+use crate::value::{Ints, Value};
 
 pub(in crate::library) const TABLE: &[Function] = &[
     Function::listed("normal_id_glm_lpdf", NORMAL, normal_id),
     Function::listed("bernoulli_logit_glm_lpmf", INTS, bernoulli_logit),
+    Function::listed("bernoulli_logit_glm_rng", RANDOM, bernoulli_logit_rng),
+    Function::listed("binomial_logit_glm_lpmf", BINOMIAL, binomial_logit),
     Function::listed("poisson_log_glm_lpmf", INTS, poisson_log),
     Function::listed(
         "neg_binomial_2_log_glm_lpmf",
@@ -43,6 +48,22 @@ const INTS: &[&str] = &[
     "real(int, matrix, vector, vector)",
     "real(array[] int, row_vector, real, vector)",
     "real(array[] int, row_vector, vector, vector)",
+];
+const RANDOM: &[&str] = &[
+    "array[] int(matrix, vector, vector)",
+    "array[] int(row_vector, vector, vector)",
+];
+const BINOMIAL: &[&str] = &[
+    "real(array[] int, array[] int, matrix, real, vector)",
+    "real(array[] int, array[] int, matrix, vector, vector)",
+    "real(int, array[] int, matrix, real, vector)",
+    "real(int, array[] int, matrix, vector, vector)",
+    "real(array[] int, int, matrix, real, vector)",
+    "real(array[] int, int, matrix, vector, vector)",
+    "real(int, int, matrix, real, vector)",
+    "real(int, int, matrix, vector, vector)",
+    "real(array[] int, array[] int, row_vector, real, vector)",
+    "real(array[] int, array[] int, row_vector, vector, vector)",
 ];
 const NEG_BINOMIAL: &[&str] = &[
     "real(array[] int, matrix, real, vector, real)",
@@ -74,6 +95,57 @@ fn bernoulli_logit(call: &mut Call) -> Result<Value, Failure> {
     })
 }
 
+fn binomial_logit(call: &mut Call) -> Result<Value, Failure> {
+    let Rows { rows, y, eta } =
+        linear_predictors(call, nonnegative("Successes variable"), 2, Some(3), 4)?;
+    let trials = row_argument(call, 1, rows, nonnegative("Population size parameter"))?;
+    total_of(call, rows, |sheet| {
+        binomial_logit_terms(&sheet.num(y), &sheet.num(trials), &sheet.num(eta))
+    })
+}
+
+fn bernoulli_logit_rng(call: &mut Call) -> Result<Value, Failure> {
+    let rows = call.dims(1)[0];
+    let x_dims = call.dims(0);
+    let x_rows = if call.types[0] == Type::RowVector {
+        rows
+    } else {
+        x_dims[0]
+    };
+    let columns = x_dims[x_dims.len() - 1];
+    if rows != x_rows || call.dims(2)[0] != columns {
+        return Err(Failure::Wrong(format!(
+            "{}: {rows} intercepts and {} coefficients for predictors {x_dims:?}",
+            call.name,
+            call.dims(2)[0]
+        )));
+    }
+    let (x, alpha, beta) = (call.real(0), call.real(1), call.real(2));
+    let graph = &mut *call.graph;
+    let (x_lanes, beta_lanes) = (graph.shape(&x)[0], graph.shape(&beta)[0]);
+    let x = graph.reshape(
+        &x,
+        &[
+            x_lanes,
+            x_dims.iter().product::<usize>() / columns.max(1),
+            columns,
+        ],
+    );
+    let beta = graph.reshape(&beta, &[beta_lanes, columns, 1]);
+    let product = graph.matmul(&x, &beta);
+    let shape = graph.shape(&product);
+    let product = graph.reshape(&product, &shape[..2]);
+    let eta = graph.add(&product, &alpha);
+    let eta = known(call, &eta)?.broadcast_to(&[call.lanes, rows]);
+    let (lanes, rng) = (call.lanes, call.rng()?);
+    let data = eta
+        .data()
+        .iter()
+        .map(|eta| i64::from(unit(rng) < sigmoid(*eta)))
+        .collect();
+    Ok(Value::Int(Ints::new([lanes, rows], data)))
+}
+
 fn poisson_log(call: &mut Call) -> Result<Value, Failure> {
     let Rows { rows, y, eta } = rows(call, nonnegative("Vector of dependent variables"))?;
     total_of(call, rows, |sheet| {
@@ -91,23 +163,39 @@ fn neg_binomial_2_log(call: &mut Call) -> Result<Value, Failure> {
     })
 }
 
-/// Rows of outcomes and their linear predictors alpha + x beta, `[lanes|1, rows|1]` each.
-struct Rows {
-    rows: usize,
-    y: Expr,
-    eta: Expr,
+/// Rows of outcomes and their linear predictors, `[lanes|1, rows|1]` each.
+pub(super) struct Rows {
+    pub(super) rows: usize,
+    pub(super) y: Expr,
+    pub(super) eta: Expr,
 }
 
+/// Outcomes (argument 0), predictors (1), intercepts (2) and coefficients (3).
 fn rows(call: &mut Call, outcome: Argument) -> Result<Rows, Failure> {
-    let x_dims = call.dims(1);
-    let shared_row = call.types[1] == Type::RowVector;
+    linear_predictors(call, outcome, 1, Some(2), 3)
+}
+
+/// Predictors alpha + x beta: the numbers of the arguments that hold x, alpha (if there is one) and beta.
+pub(super) fn linear_predictors(
+    call: &mut Call,
+    outcome: Argument,
+    x: usize,
+    alpha: Option<usize>,
+    beta: usize,
+) -> Result<Rows, Failure> {
+    let x_dims = call.dims(x);
+    let shared_row = call.types[x] == Type::RowVector;
     let (x_rows, columns) = if shared_row {
         (1, x_dims[0])
     } else {
         (x_dims[0], x_dims[1])
     };
-    let rows = if shared_row { call.dims(0)[0] } else { x_rows };
-    let coefficients = call.dims(3)[0];
+    let rows = if shared_row {
+        call.dims(0).first().copied().unwrap_or(1)
+    } else {
+        x_rows
+    };
+    let coefficients = call.dims(beta)[0];
     if coefficients != columns {
         return Err(Failure::Wrong(format!(
             "{}: {coefficients} coefficients for {columns} columns of predictors",
@@ -115,8 +203,11 @@ fn rows(call: &mut Call, outcome: Argument) -> Result<Rows, Failure> {
         )));
     }
     let y = row_argument(call, 0, rows, outcome)?;
-    let alpha = row_argument(call, 2, rows, finite("Intercept"))?;
-    let (x, beta) = (call.real(1), call.real(3));
+    let alpha = match alpha {
+        Some(alpha) => row_argument(call, alpha, rows, finite("Intercept"))?,
+        None => 0.0.into(),
+    };
+    let (x, beta) = (call.real(x), call.real(beta));
     call.check(&x, finite("Matrix of independent variables"));
     call.check(&beta, finite("Weight vector"));
     let graph = &mut *call.graph;

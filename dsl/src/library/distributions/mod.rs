@@ -3,11 +3,15 @@
 pub(super) mod binary;
 pub(super) mod bounded;
 pub(super) mod categorical;
+pub(super) mod correlation;
 pub(super) mod counts;
 pub(super) mod cumulative;
+pub(super) mod finite;
 pub(super) mod glm;
 pub(super) mod incomplete;
 pub(super) mod location_scale;
+pub(super) mod multinomial;
+pub(super) mod ordered;
 pub(super) mod positive;
 pub(super) mod simplex;
 mod terms;

@@ -1,15 +1,15 @@
-//! Distributions of shares that add up to one, and of counts with such probabilities.
+//! The Dirichlet distribution, and what it means to be a simplex.
 
 use firebrand_graph::{Array, Binary, Expr, Unary};
+use rand_chacha::ChaCha8Rng;
 
-use super::binary::draw_binomial;
 use super::positive::standard_gamma;
-use super::terms::unit;
+use super::terms::{softmax, unit};
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
 use crate::library::density::{known, nonnegative, positive, total_of};
 use crate::types::Type;
-use crate::value::{Ints, Value};
+use crate::value::Value;
 
 pub(in crate::library) const TABLE: &[Function] = &[
     Function::rule(
@@ -19,16 +19,6 @@ pub(in crate::library) const TABLE: &[Function] = &[
         dirichlet,
     ),
     Function::listed("dirichlet_rng", &["vector(vector)"], dirichlet_rng),
-    Function::listed(
-        "multinomial_lpmf",
-        &["real(array[] int, vector)"],
-        multinomial,
-    ),
-    Function::listed(
-        "multinomial_rng",
-        &["array[] int(vector, int)"],
-        multinomial_rng,
-    ),
 ];
 
 /// How far the sum of a simplex may be from one: as Stan has it, and for what is computed, as far as single precision
@@ -106,68 +96,16 @@ fn dirichlet_rng(call: &mut Call) -> Result<Value, Failure> {
     let mut data = Vec::with_capacity(lanes * n);
     for lane in 0..lanes {
         let first = if shared { 0 } else { lane * n };
-        // On the log scale, since a gamma of small shape underflows: log G(a) = log G(a + 1) + log(U) / a.
-        let logs: Vec<f64> = alpha.data()[first..first + n]
-            .iter()
-            .map(|alpha| standard_gamma(rng, alpha + 1.0).ln() + unit(rng).ln() / alpha)
-            .collect();
-        let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let total: f64 = logs.iter().map(|x| (x - largest).exp()).sum();
-        data.extend(logs.iter().map(|x| (x - largest).exp() / total));
+        data.extend(draw_dirichlet(rng, &alpha.data()[first..first + n]));
     }
     Ok(Value::Real(Array::new([lanes, n], data).into()))
 }
 
-fn multinomial(call: &mut Call) -> Result<Value, Failure> {
-    let (counts, theta) = (call.real(0), call.real(1));
-    super::terms::same_length(call, "number of trials", "probabilities")?;
-    call.check(&counts, nonnegative("Number of trials variable"));
-    require_simplex(call, &theta, "Probabilities parameter");
-    let trials = super::terms::known_row_sums(&call.int(0));
-    total_of(call, 1, |sheet| {
-        let [counts, theta] = [counts, theta].map(|x| sheet.num(x));
-        let trials = sheet.num(trials);
-        let powers = &counts * 0.0 + counts.times_log(&theta);
-        vec![
-            powers.sum(1),
-            (trials + 1.0).lgamma() - (counts + 1.0).lgamma().sum(1),
-        ]
-    })
-}
-
-fn multinomial_rng(call: &mut Call) -> Result<Value, Failure> {
-    let theta = call.real(0);
-    require_simplex(call, &theta, "Probabilities parameter");
-    let theta = known(call, &theta)?;
-    let trials = call.int(1);
-    if let Some(bad) = trials.data.iter().find(|n| **n < 0) {
-        return Err(Failure::Wrong(format!(
-            "multinomial_rng: number of trials is {bad}, but must be nonnegative"
-        )));
-    }
-    let (lanes, n) = (call.lanes, theta.shape()[1]);
-    let rng = call.rng()?;
-    let mut data = Vec::with_capacity(lanes * n);
-    for lane in 0..lanes {
-        let first = if theta.shape()[0] == 1 { 0 } else { lane * n };
-        let mut left = trials.data[if trials.lanes() == 1 { 0 } else { lane }];
-        let mut mass = 1.0;
-        // One category after another, each of what the ones before have left.
-        for p in &theta.data()[first..first + n] {
-            let share = if mass > 0.0 {
-                (p / mass).clamp(0.0, 1.0)
-            } else {
-                0.0
-            };
-            let count = draw_binomial(rng, [left as f64, share]) as i64;
-            data.push(count);
-            left -= count;
-            mass -= p;
-        }
-        // What rounding has left belongs to the last category.
-        if let Some(last) = data.last_mut() {
-            *last += left;
-        }
-    }
-    Ok(Value::Int(Ints::new([lanes, n], data)))
+/// On the log scale, since a gamma of small shape underflows: log G(a) = log G(a + 1) + log(U) / a, in distribution.
+pub(super) fn draw_dirichlet(rng: &mut ChaCha8Rng, alpha: &[f64]) -> Vec<f64> {
+    let logs: Vec<f64> = alpha
+        .iter()
+        .map(|alpha| standard_gamma(rng, alpha + 1.0).ln() + unit(rng).ln() / alpha)
+        .collect();
+    softmax(&logs)
 }

@@ -2,14 +2,13 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, LN_2};
 
-use firebrand_graph::{Array, Binary};
+use firebrand_graph::Binary;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Open01};
 
 use crate::library::call::{Call, Failure};
 use crate::library::formula::Num;
-use crate::library::special::{HALF_LOG_TWO_PI, log_phi};
-use crate::value::Ints;
+use crate::library::special::{HALF_LOG_TWO_PI, lchoose, log_phi};
 
 /// ((y - mu) / sigma)^2, with sigma outside of what is computed for each row where it has fewer values.
 pub(super) fn squared_distance<'s>(y: &Num<'s>, mu: &Num<'s>, sigma: &Num<'s>) -> Num<'s> {
@@ -33,6 +32,25 @@ pub(super) fn bernoulli_logit_terms<'s>(y: &Num<'s>, eta: &Num<'s>) -> Vec<Num<'
         return vec![y * eta, -eta.log1p_exp()];
     }
     vec![-((1.0 - 2.0 * y) * eta).log1p_exp()]
+}
+
+/// Terms of the log mass of n successes in so many trials with log odds eta each.
+pub(super) fn binomial_logit_terms<'s>(
+    n: &Num<'s>,
+    trials: &Num<'s>,
+    eta: &Num<'s>,
+) -> Vec<Num<'s>> {
+    at_most_trials(n, trials);
+    vec![
+        n * eta,
+        -(trials * eta.log1p_exp()),
+        trials.known_pair(n, lchoose),
+    ]
+}
+
+pub(super) fn at_most_trials(n: &Num, trials: &Num) {
+    n.at_most(trials)
+        .or_reject("Successes variable must be in the interval [0, Population size parameter]");
 }
 
 /// Terms of the log mass of counts n with log rate eta.
@@ -70,11 +88,12 @@ pub(super) fn normal_terms<'s>(y: &Num<'s>, mu: &Num<'s>, sigma: &Num<'s>) -> Ve
     ]
 }
 
-/// The sum of each lane's ints.
-pub(super) fn known_row_sums(x: &Ints) -> Array {
-    let own: usize = x.dims().iter().product();
-    let sum = |lane: usize| x.data[lane * own..(lane + 1) * own].iter().sum::<i64>() as f64;
-    Array::new([x.lanes()], (0..x.lanes()).map(sum).collect())
+/// Shares of these logs, up to a factor made one.
+pub(super) fn softmax(logs: &[f64]) -> Vec<f64> {
+    let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let shares: Vec<f64> = logs.iter().map(|x| (x - largest).exp()).collect();
+    let total: f64 = shares.iter().sum();
+    shares.into_iter().map(|share| share / total).collect()
 }
 
 /// Fails unless the first two arguments are as long.

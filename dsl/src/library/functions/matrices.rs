@@ -102,7 +102,7 @@ pub(in crate::library) const TABLE: &[Function] = &[
 ];
 
 /// `[lanes, rows, columns]` to `[lanes, min(rows, columns)]`
-pub(super) fn diagonal(graph: &mut Graph, x: &Expr) -> Expr {
+pub(in crate::library) fn diagonal(graph: &mut Graph, x: &Expr) -> Expr {
     let shape = graph.shape(x);
     let flat = graph.reshape(x, &[shape[0], shape[1] * shape[2]]);
     let index: Index = (0..shape[1].min(shape[2]))
@@ -168,7 +168,7 @@ fn times_own_transpose(graph: &mut Graph, x: &Expr) -> Expr {
 }
 
 /// The number of rows of a square matrix.
-pub(super) fn square(call: &Call, i: usize) -> Result<usize, Failure> {
+pub(in crate::library) fn square(call: &Call, i: usize) -> Result<usize, Failure> {
     match call.dims(i).as_slice() {
         [rows, columns] if rows == columns => Ok(*rows),
         dims => Err(Failure::Wrong(format!(

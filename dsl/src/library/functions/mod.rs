@@ -2,6 +2,7 @@
 
 mod arrange;
 pub(super) mod construct;
+pub(super) mod covariances;
 pub(super) mod elementwise;
 pub(super) mod integers;
 pub(super) mod matrices;
@@ -13,5 +14,6 @@ pub(super) mod reductions;
 pub(super) mod reshape;
 
 pub(super) use arrange::take;
+pub(super) use matrices::{diagonal, square};
 pub(super) use mixtures::log_softmax;
 pub use reductions::dot;

@@ -1,9 +1,11 @@
 //! Tests of the table: against values computed elsewhere, and against each other.
 
+mod containers;
 mod densities;
 mod functions;
 mod integrals;
 mod random;
+mod signatures;
 
 use firebrand_graph::{Array, Expr, Graph, NodeId, Program};
 use rand_chacha::ChaCha8Rng;
