@@ -35,7 +35,7 @@ pub trait Inference: Send + Sync {
         seed: u64,
         options: &StartOptions,
     ) -> Result<Start, InferenceError> {
-        Ok(find_start(target, seed, options)?)
+        find_start(target, seed, options)
     }
 
     /// Begins from an approximation, which was made from the best Gaussian of `start`.

@@ -29,6 +29,11 @@ use crate::resample::systematic;
 use crate::target::{Batch, Target, TargetError};
 use moments::errors_by_weights;
 
+/// Numbers in a table of draws at most: targets of many dimensions are checked with fewer draws.
+const MAX_NUMBERS: usize = 20_000_000;
+/// Draws at least, whatever was asked for.
+const FEWEST_DRAWS: usize = 10;
+
 crate::options! {
     /// How a fit is checked.
     pub struct DiagnosisOptions {
@@ -89,7 +94,8 @@ pub fn diagnose(
     options: &DiagnosisOptions,
     seed: u64,
 ) -> Result<Diagnosis, DiagnosisError> {
-    let draws = options.draws.max(1);
+    let most = MAX_NUMBERS / target.dimension().max(1);
+    let draws = options.draws.min(most).max(FEWEST_DRAWS);
     let noise = noise(
         seed,
         Stream::Diagnostics,

@@ -1,4 +1,9 @@
 //! The verdict: what the diagnostics say together, in plain words.
+//!
+//! A fit is bad if the mean of any parameter is off by more than 0.3 posterior standard deviations, or a standard deviation by
+//! more than 30%. The thresholds for care lie below that by two to three errors of the estimates. They were checked on 546 fits
+//! of 39 posteriors of PosteriorDB, by five algorithms and two families: of 98 bad fits none was called trustworthy; of 430 with
+//! both errors within 0.2, 423 were.
 
 use std::fmt;
 
