@@ -1,0 +1,219 @@
+//! Constraint transforms: the way back recovers the unconstrained vector, and the log density of a model with no
+//! density of its own is the log Jacobian determinant.
+
+use firebrand_core::{Batch, Placement, Target, to_host};
+use firebrand_dsl::{Data, Model, Posterior};
+use proptest::prelude::*;
+
+fn posterior(declarations: &str) -> Posterior {
+    let text = format!("parameters {{ {declarations} }}");
+    let model = Model::parse("model.stan", &text).unwrap_or_else(|report| panic!("{report}"));
+    model
+        .compile(&Data::empty(), &Placement::cpu())
+        .unwrap_or_else(|report| panic!("{report}"))
+}
+
+fn constrained(posterior: &Posterior, theta: &[f64]) -> Vec<f64> {
+    let theta = Placement::cpu().matrix(theta.to_vec(), [1, theta.len()]);
+    posterior
+        .constrain(&theta, 1)
+        .expect("constrained values")
+        .values
+}
+
+fn log_density(posterior: &Posterior, theta: &[f64]) -> f64 {
+    let theta = Placement::cpu().matrix(theta.to_vec(), [1, theta.len()]);
+    to_host(
+        &posterior
+            .log_density(&theta, &Batch::Full)
+            .expect("a log density")
+            .log_density,
+    )[0]
+}
+
+/// The log of the absolute determinant of a matrix of `n` rows, by elimination with pivots.
+fn log_determinant(mut matrix: Vec<Vec<f64>>) -> f64 {
+    let n = matrix.len();
+    let mut total = 0.0;
+    for column in 0..n {
+        let pivot = (column..n)
+            .max_by(|a, b| {
+                matrix[*a][column]
+                    .abs()
+                    .total_cmp(&matrix[*b][column].abs())
+            })
+            .expect("rows remain");
+        matrix.swap(column, pivot);
+        total += matrix[column][column].abs().ln();
+        for row in column + 1..n {
+            let factor = matrix[row][column] / matrix[column][column];
+            for k in column..n {
+                matrix[row][k] -= factor * matrix[column][k];
+            }
+        }
+    }
+    total
+}
+
+/// The log Jacobian by central differences, over the coordinates of the constrained value that are free.
+fn numerical_log_jacobian(posterior: &Posterior, theta: &[f64], free: &[usize]) -> f64 {
+    const STEP: f64 = 1e-5;
+    let shifted = |i: usize, by: f64| {
+        let mut theta = theta.to_vec();
+        theta[i] += by;
+        constrained(posterior, &theta)
+    };
+    let columns: Vec<Vec<f64>> = (0..theta.len())
+        .map(|i| {
+            let (above, below) = (shifted(i, STEP), shifted(i, -STEP));
+            free.iter()
+                .map(|k| (above[*k] - below[*k]) / (2.0 * STEP))
+                .collect()
+        })
+        .collect();
+    log_determinant(columns)
+}
+
+/// A constraint, how to get back from it, and which coordinates of its value are free.
+struct Case {
+    declaration: &'static str,
+    dimension: usize,
+    free: &'static [usize],
+    unconstrain: fn(&[f64]) -> Vec<f64>,
+}
+
+fn logit(p: f64) -> f64 {
+    (p / (1.0 - p)).ln()
+}
+
+fn increments(x: &[f64]) -> impl Iterator<Item = f64> {
+    x.windows(2).map(|pair| (pair[1] - pair[0]).ln())
+}
+
+const CASES: &[Case] = &[
+    Case {
+        declaration: "vector[3] x;",
+        dimension: 3,
+        free: &[0, 1, 2],
+        unconstrain: |x| x.to_vec(),
+    },
+    Case {
+        declaration: "vector<lower=-1.5>[3] x;",
+        dimension: 3,
+        free: &[0, 1, 2],
+        unconstrain: |x| x.iter().map(|x| (x + 1.5).ln()).collect(),
+    },
+    Case {
+        declaration: "array[2] real<upper=4> x;",
+        dimension: 2,
+        free: &[0, 1],
+        unconstrain: |x| x.iter().map(|x| (4.0 - x).ln()).collect(),
+    },
+    Case {
+        declaration: "vector<lower=-2, upper=3>[2] x;",
+        dimension: 2,
+        free: &[0, 1],
+        unconstrain: |x| x.iter().map(|x| logit((x + 2.0) / 5.0)).collect(),
+    },
+    Case {
+        declaration: "vector<offset=2, multiplier=3>[2] x;",
+        dimension: 2,
+        free: &[0, 1],
+        unconstrain: |x| x.iter().map(|x| (x - 2.0) / 3.0).collect(),
+    },
+    Case {
+        declaration: "real<lower=0> a; real<lower=a, upper=a + 2> b;",
+        dimension: 2,
+        free: &[0, 1],
+        unconstrain: |x| vec![x[0].ln(), logit((x[1] - x[0]) / 2.0)],
+    },
+    Case {
+        declaration: "ordered[4] x;",
+        dimension: 4,
+        free: &[0, 1, 2, 3],
+        unconstrain: |x| std::iter::once(x[0]).chain(increments(x)).collect(),
+    },
+    Case {
+        declaration: "positive_ordered[3] x;",
+        dimension: 3,
+        free: &[0, 1, 2],
+        unconstrain: |x| std::iter::once(x[0].ln()).chain(increments(x)).collect(),
+    },
+    Case {
+        declaration: "simplex[4] x;",
+        dimension: 3,
+        free: &[0, 1, 2],
+        unconstrain: |x| {
+            let mut left = 1.0;
+            let mut theta = Vec::new();
+            for (k, share) in x[..3].iter().enumerate() {
+                theta.push(logit(share / left) + ((3 - k) as f64).ln());
+                left -= share;
+            }
+            theta
+        },
+    },
+    Case {
+        // By columns in the output and in the unconstrained vector alike.
+        declaration: "matrix<lower=0>[2, 2] x;",
+        dimension: 4,
+        free: &[0, 1, 2, 3],
+        unconstrain: |x| x.iter().map(|x| x.ln()).collect(),
+    },
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_way_back_recovers_the_unconstrained_vector(theta in prop::collection::vec(-3.0..3.0_f64, 4)) {
+        for case in CASES {
+            let theta = &theta[..case.dimension];
+            let back = (case.unconstrain)(&constrained(&posterior(case.declaration), theta));
+            for (a, b) in theta.iter().zip(&back) {
+                // The way back of a bound subtracts numbers that differ by exp(-3) at least.
+                prop_assert!((a - b).abs() < 1e-11, "{}: {theta:?} came back as {back:?}", case.declaration);
+            }
+        }
+    }
+
+    #[test]
+    fn log_densities_have_the_log_jacobian(theta in prop::collection::vec(-3.0..3.0_f64, 4)) {
+        for case in CASES {
+            let theta = &theta[..case.dimension];
+            let posterior = posterior(case.declaration);
+            let (exact, numerical) =
+                (log_density(&posterior, theta), numerical_log_jacobian(&posterior, theta, case.free));
+            // Central differences are off by the square of the step, in each of the factors.
+            prop_assert!((exact - numerical).abs() < 1e-7, "{}: {exact} against {numerical}", case.declaration);
+        }
+    }
+}
+
+#[test]
+fn elements_of_arrays_of_simplexes_follow_one_another() {
+    let two = posterior("array[2] simplex[3] x;");
+    let one = posterior("simplex[3] x;");
+    let theta = [0.3, -0.4, 1.0, 0.2];
+    let both = constrained(&two, &theta);
+    let (first, second) = (
+        constrained(&one, &theta[..2]),
+        constrained(&one, &theta[2..]),
+    );
+    // The first index runs fastest in the output.
+    assert_eq!(
+        both,
+        [
+            first[0], second[0], first[1], second[1], first[2], second[2]
+        ]
+    );
+    let total = log_density(&one, &theta[..2]) + log_density(&one, &theta[2..]);
+    assert!((log_density(&two, &theta) - total).abs() < 1e-14);
+}
+
+#[test]
+fn an_infinite_bound_is_none() {
+    let bounded = posterior("real<lower=negative_infinity(), upper=positive_infinity()> x;");
+    assert_eq!(constrained(&bounded, &[1.25]), [1.25]);
+    assert_eq!(log_density(&bounded, &[1.25]), 0.0);
+}
