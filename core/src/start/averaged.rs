@@ -84,6 +84,11 @@ impl AveragedGaussian {
         self.epochs
     }
 
+    /// Iterates in the present epoch, once it is whole.
+    pub fn epoch_length(&self) -> usize {
+        self.average.length()
+    }
+
     /// Draws from the iterate, with moments as exact as `batch` draws allow (see [`whitened`]), and evaluates the target.
     ///
     /// # Errors
@@ -115,8 +120,17 @@ impl AveragedGaussian {
     /// What the trace is told about a batch: the ELBO it estimates, and the whitened score divergence.
     pub fn diagnostics(&self, drawn: &Drawn) -> Vec<(&'static str, f64)> {
         let elbo = drawn.at.mean_log_density().0 + self.iterate.entropy();
-        let divergence = score_divergence(&self.iterate, drawn);
-        vec![("elbo", elbo), ("score_divergence", divergence)]
+        vec![
+            ("elbo", elbo),
+            ("score_divergence", self.score_divergence(drawn)),
+        ]
+    }
+
+    /// The mean over draws of the squared difference between the whitened scores of the iterate and of the target, per
+    /// dimension: zero where they agree, two if the target's score is unrelated noise of the same size.
+    pub fn score_divergence(&self, drawn: &Drawn) -> f64 {
+        let whitened = self.iterate.factor.transpose() * &drawn.at.score + &drawn.noise;
+        whitened.squared_norm_l2() / (whitened.nrows() * whitened.ncols()) as f64
     }
 
     /// Takes a new iterate, and at the end of an epoch its average.
@@ -180,11 +194,4 @@ impl AveragedGaussian {
         self.epochs = reader.count()?;
         self.average.restore(reader)
     }
-}
-
-/// The mean over draws of the squared difference between the whitened scores of Gaussian and target, per dimension: zero
-/// where they agree, two if the target's score is unrelated noise of the same size.
-fn score_divergence(gaussian: &FactoredGaussian, drawn: &Drawn) -> f64 {
-    let whitened = gaussian.factor.transpose() * &drawn.at.score + &drawn.noise;
-    whitened.squared_norm_l2() / (whitened.nrows() * whitened.ncols()) as f64
 }

@@ -42,6 +42,11 @@ impl EpochAverage {
         }
     }
 
+    /// Iterates in the present epoch, once it is whole.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
     /// Adds an iterate; at the end of an epoch returns its average and begins one of twice the length.
     pub fn push(&mut self, mean: &[f64], covariance: &Mat<f64>) -> Option<Epoch> {
         self.count += 1;

@@ -23,7 +23,7 @@ pub struct InitialPoint {
 /// Up to `wanted` points of finite density: uniform in a cube about the origin, which shrinks while none is found.
 ///
 /// `uniform` gives numbers in [-1, 1). Half of the points tried first are those with the
-/// highest density among their [`TRIES`], the others are as they come, so that the paths from them differ.
+/// highest density among their `TRIES`, the others are as they come, so that the paths from them differ.
 ///
 /// # Errors
 /// [`StartError::NoValidDraw`] if not even the origin has a finite density.

@@ -36,6 +36,11 @@ impl LambdaAverage {
         }
     }
 
+    /// Iterates in the present epoch, once it is whole.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
     /// Whether an epoch has ended yet.
     pub fn has_epoch(&self) -> bool {
         self.last_objective.is_some()

@@ -247,7 +247,7 @@ impl Lbfgs {
         // A pair whose curvature is lost in rounding would spoil the model. The threshold is on the angle between the two, so
         // that it does not depend on the scale of the parameters.
         let sizes = (dot(&step, &step) * dot(&change, &change)).sqrt();
-        if !(product > 1e-14 * sizes) {
+        if product.is_nan() || product <= 1e-14 * sizes {
             return;
         }
         self.update_diagonal(&step, &change, product);

@@ -22,6 +22,9 @@ firebrand_core::options! {
     }
 }
 
+/// The least that caution makes of the strength.
+const SMALLEST_CAUTION: f64 = 1e-6;
+
 /// Batch and match.
 pub struct Bam {
     options: BamOptions,
@@ -80,6 +83,7 @@ impl Inference for Bam {
             strength: strength.unwrap_or((batch * dimension) as f64),
             decay: self.options.decay,
             caution: 1.0,
+            last_divergence: f64::INFINITY,
         }))
     }
 }
@@ -89,11 +93,24 @@ struct Matching {
     batch: usize,
     strength: f64,
     decay: bool,
-    /// A factor of the strength: one, except after a step that was rejected.
+    /// A factor of the strength: one, except where steps turn out badly.
     caution: f64,
+    /// The score divergence that the last step started from.
+    last_divergence: f64,
 }
 
 impl Matching {
+    /// Trusts the batch less after a step that made the score divergence jump, as heavy tails of the score do.
+    fn learn(&mut self, divergence: f64) {
+        let factor = if divergence > 2.0 * self.last_divergence {
+            0.1
+        } else {
+            1.5
+        };
+        self.caution = (self.caution * factor).clamp(SMALLEST_CAUTION, 1.0);
+        self.last_divergence = divergence;
+    }
+
     fn strength(&self, step: u64) -> f64 {
         let steps = if self.decay { (step + 1) as f64 } else { 1.0 };
         self.caution * self.strength / steps
@@ -103,8 +120,9 @@ impl Matching {
 impl Running for Matching {
     fn step(&mut self, context: &StepContext<'_>) -> Result<StepReport, StepError> {
         let drawn = self.gaussian.draw(context, self.batch)?;
-        let strength = self.strength(context.step);
         let mut diagnostics = self.gaussian.diagnostics(&drawn);
+        self.learn(self.gaussian.score_divergence(&drawn));
+        let strength = self.strength(context.step);
         diagnostics.push(("strength", strength));
         let updated = update(
             &self.gaussian.iterate().mean,
@@ -117,8 +135,9 @@ impl Running for Matching {
             Some((mean, covariance)) => self.gaussian.accept(mean, covariance),
             None => Err(StepError::Recoverable("the update is not finite".into())),
         };
-        let factor = if outcome.is_ok() { 2.0 } else { 0.1 };
-        self.caution = (self.caution * factor).min(1.0);
+        if outcome.is_err() {
+            self.caution = (0.1 * self.caution).max(SMALLEST_CAUTION);
+        }
         Ok(StepReport {
             diagnostics,
             progress: outcome?,
@@ -130,13 +149,16 @@ impl Running for Matching {
     }
 
     fn save(&self) -> Vec<u8> {
-        let writer = StateWriter::default().number(self.caution);
+        let writer = StateWriter::default()
+            .number(self.caution)
+            .number(self.last_divergence);
         self.gaussian.save(writer).finish()
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError> {
         let mut reader = StateReader::new(state);
         self.caution = reader.number()?;
+        self.last_divergence = reader.number()?;
         self.gaussian.restore(&mut reader)?;
         reader.finish()
     }

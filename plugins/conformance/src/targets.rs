@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use burn::tensor::Tensor;
 use faer::Mat;
 use firebrand_core::{
-    Batch, Constrained, Evaluation, GaussianTarget, Parameter, Placement, Stream, Target,
+    Batch, Constrained, Evaluation, FnTarget, GaussianTarget, Parameter, Placement, Stream, Target,
     TargetError, normals,
 };
 use rand::RngExt;
@@ -34,6 +34,17 @@ pub fn random_gaussian(seed: u64, largest: usize) -> GaussianTarget {
         .map(|d| 3.0 * scale[d] * numbers[dimension * dimension + d])
         .collect();
     GaussianTarget::new(&mean, &covariance).expect("the spectrum is positive")
+}
+
+/// A skewed, correlated target in two dimensions: `x_0` and `x_1 - x_0 / 2` are logarithms of gamma variables of shapes 2 and 3.
+pub fn skewed() -> impl Target {
+    FnTarget::new(2, |x: &[f64], score: &mut [f64]| {
+        let rest = x[1] - 0.5 * x[0];
+        let (a, b) = (x[0].exp(), rest.exp());
+        score[1] = 3.0 - b;
+        score[0] = 2.0 - a - 0.5 * score[1];
+        2.0 * x[0] - a + 3.0 * rest - b
+    })
 }
 
 /// A target whose scores carry independent Gaussian noise, new at every call: what minibatches do to it.

@@ -39,15 +39,36 @@ struct Frozen {
     /// A square root F of the metric, M = F F': `[D, D]`.
     metric: Tensor<2>,
     eta: f64,
+    /// The parameters at which the draws were taken.
+    origin: Vec<f64>,
+    /// The gradient of the cross entropy there.
+    tilt: Vec<f64>,
 }
 
 impl Frozen {
-    /// The score divergence and the cross entropy, and if asked the gradient of the objective in lambda.
-    fn at(&self, q: &dyn Approximation) -> Result<(f64, f64), FamilyError> {
-        let (divergence, _) = self.mismatch(q)?;
+    /// The Kullback-Leibler divergence from where the draws were taken, up to a constant, and its gradient.
+    ///
+    /// Over finitely many draws the cross entropy has its minimum elsewhere: it would pull q towards the moments that the draws
+    /// happen to have. Its gradient at the origin has mean zero and is subtracted, so that the minimum is where it belongs.
+    fn divergence_from_origin(
+        &self,
+        q: &dyn Approximation,
+        lambda: &[f64],
+    ) -> Result<(f64, Vec<f64>), FamilyError> {
         let log_q = to_host(&q.log_prob(&self.theta)?);
-        let cross = log_q.iter().zip(&self.weight).filter(|(_, w)| **w > 0.0);
-        Ok((divergence, -cross.map(|(l, w)| w * l).sum::<f64>()))
+        let terms = log_q.iter().zip(&self.weight).filter(|(_, w)| **w > 0.0);
+        let cross_entropy = -terms.map(|(l, w)| w * l).sum::<f64>();
+        let moved = lambda.iter().zip(&self.origin).zip(&self.tilt);
+        let tilted = moved.map(|((l, o), t)| (l - o) * t).sum::<f64>();
+        let gradient = self.cross_entropy_gradient(q)?;
+        let gradient = gradient.iter().zip(&self.tilt).map(|(g, t)| g - t);
+        Ok((cross_entropy - tilted, gradient.collect()))
+    }
+
+    fn cross_entropy_gradient(&self, q: &dyn Approximation) -> Result<Vec<f64>, FamilyError> {
+        let cotangent: Vec<f64> = self.weight.iter().map(|w| -w).collect();
+        let cotangent = q.placement().vector(&cotangent);
+        Ok(to_host(&q.pull_log_prob(&self.theta, &cotangent)?))
     }
 
     /// `E |F'(score_q - s)|^2`, and `w F'(score_q - s)` row by row.
@@ -61,16 +82,19 @@ impl Frozen {
         Ok((divergence, weighted))
     }
 
-    fn objective(&self, q: &dyn Approximation) -> Result<(f64, Vec<f64>), FamilyError> {
-        let (divergence, cross_entropy) = self.at(q)?;
-        let (_, weighted) = self.mismatch(q)?;
+    /// The objective and its gradient in lambda.
+    fn objective(
+        &self,
+        q: &dyn Approximation,
+        lambda: &[f64],
+    ) -> Result<(f64, Vec<f64>), FamilyError> {
+        let (mismatch, weighted) = self.mismatch(q)?;
         let cotangent = weighted.matmul(self.metric.clone().transpose()) * 2.0;
         let from_score = to_host(&q.pull_score(&self.theta, &cotangent)?);
-        let cotangent: Vec<f64> = self.weight.iter().map(|w| -w / self.eta).collect();
-        let cotangent = q.placement().vector(&cotangent);
-        let from_density = to_host(&q.pull_log_prob(&self.theta, &cotangent)?);
-        let gradient = from_score.iter().zip(&from_density).map(|(a, b)| a + b);
-        Ok((divergence + cross_entropy / self.eta, gradient.collect()))
+        let (divergence, from_density) = self.divergence_from_origin(q, lambda)?;
+        let gradient = from_score.iter().zip(&from_density);
+        let gradient = gradient.map(|(a, b)| a + b / self.eta).collect();
+        Ok((mismatch + divergence / self.eta, gradient))
     }
 }
 
@@ -115,19 +139,23 @@ impl General {
         let total: f64 = weight.iter().sum();
         let weight: Vec<f64> = weight.iter().map(|w| w / total).collect();
         let metric = square_root_of_covariance(&to_mat(&sample.theta), &weight);
-        Ok(Frozen {
+        let mut frozen = Frozen {
             metric: from_mat(metric.as_ref(), self.iterate.placement()),
             theta: sample.theta,
             score: at.score,
             weight,
             eta: self.patience.eta(),
-        })
+            origin: to_host(&self.iterate.lambda()),
+            tilt: Vec::new(),
+        };
+        frozen.tilt = frozen.cross_entropy_gradient(self.iterate.as_ref())?;
+        Ok(frozen)
     }
 
     /// The parameters of least objective on the frozen draws.
     fn solve(&self, frozen: &Frozen) -> Result<Vec<f64>, StepError> {
-        let lambda = to_host(&self.iterate.lambda());
-        let (value, gradient) = frozen.objective(self.iterate.as_ref())?;
+        let lambda = frozen.origin.clone();
+        let (value, gradient) = frozen.objective(self.iterate.as_ref(), &lambda)?;
         if !value.is_finite() || gradient.iter().any(|g| !g.is_finite()) {
             return Err(StepError::Recoverable("the objective is not finite".into()));
         }
@@ -138,14 +166,12 @@ impl General {
         let mut path = Lbfgs::new(lambda, value, gradient, options);
         let mut q = self.iterate.clone_box();
         while let Some(trial) = path.trial() {
-            let trial = q.placement().vector(trial);
-            let outcome = q
-                .set_lambda(&trial)
-                .and_then(|()| frozen.objective(q.as_ref()));
+            let moved = q.set_lambda(&q.placement().vector(trial));
+            let outcome = moved.and_then(|()| frozen.objective(q.as_ref(), trial));
             match outcome {
                 Ok((value, gradient)) => path.tell(value, &gradient),
                 Err(error) if error.is_recoverable() => {
-                    path.tell(f64::INFINITY, &vec![f64::NAN; trial.dims()[0]])
+                    path.tell(f64::INFINITY, &vec![f64::NAN; frozen.origin.len()])
                 }
                 Err(error) => return Err(error.into()),
             };
@@ -213,8 +239,12 @@ impl Running for General {
         let lambda = outcome?;
         let placement = self.iterate.placement().clone();
         self.iterate.set_lambda(&placement.vector(&lambda))?;
+        let length = self.average.length() as f64;
         let progress = match self.average.push(&lambda, divergence) {
-            Some(epoch) => self.end_epoch(&epoch)?,
+            Some(epoch) => match self.end_epoch(&epoch)? {
+                Progress::Converged(_) if length < self.patience.memory() => Progress::Continue,
+                progress => progress,
+            },
             None => {
                 if !self.average.has_epoch() {
                     self.approximation.set_lambda(&self.iterate.lambda())?;

@@ -7,11 +7,20 @@ use firebrand_core::start::{StateReader, StateWriter};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Patience {
     eta: f64,
-    /// The largest eta allowed: halves with every epoch, so that noise in the scores averages out, over more and more
-    /// steps, before the nonlinearity of a step can turn it into a bias.
+    /// The largest eta allowed; it halves with every epoch.
     limit: f64,
     last_divergence: f64,
+    /// Running mean of the score divergence: what remains of it at the fixed point is noise.
+    noise: f64,
+    /// Draws in a batch, per dimension.
+    draws_per_dimension: f64,
 }
+
+/// A step is not linear in the scores, so their noise becomes a bias of the covariance, about 1.3 eta times the noise's
+/// divergence per draw and dimension: this keeps it near one percent.
+const BIAS: f64 = 0.01;
+/// The share of a new divergence in the running mean.
+const SHARE: f64 = 0.1;
 
 /// A score divergence this many times the last one means that the last step went too far.
 const WORSE: f64 = 1.5;
@@ -19,11 +28,13 @@ const GROWTH: f64 = 1.5;
 const SMALLEST: f64 = 1e-4;
 
 impl Patience {
-    pub fn new(eta: f64) -> Self {
+    pub fn new(eta: f64, batch: usize, dimension: usize) -> Self {
         Self {
             eta,
             limit: 8.0 * eta.max(1.0),
             last_divergence: f64::INFINITY,
+            noise: 0.0,
+            draws_per_dimension: batch as f64 / dimension as f64,
         }
     }
 
@@ -38,7 +49,16 @@ impl Patience {
         } else {
             self.eta = (GROWTH * self.eta).min(self.limit);
         }
+        self.noise += SHARE * (divergence - self.noise);
+        let unbiased = BIAS * self.draws_per_dimension / self.noise;
+        self.eta = self.eta.min(unbiased.max(SMALLEST));
         self.last_divergence = divergence;
+    }
+
+    /// Steps after which what came before is forgotten, several times over: an epoch that is shorter says nothing.
+    pub fn memory(&self) -> f64 {
+        // Near the fixed point a step covers 4 eta / (1 + 4 eta) of the way to it.
+        4.0 * (1.0 + 0.25 / self.eta)
     }
 
     /// A step was rejected.
@@ -57,12 +77,14 @@ impl Patience {
             .number(self.eta)
             .number(self.limit)
             .number(self.last_divergence)
+            .number(self.noise)
     }
 
     pub fn restore(&mut self, reader: &mut StateReader<'_>) -> Result<(), InferenceError> {
         self.eta = reader.number()?;
         self.limit = reader.number()?;
         self.last_divergence = reader.number()?;
+        self.noise = reader.number()?;
         Ok(())
     }
 }
@@ -71,24 +93,38 @@ impl Patience {
 mod tests {
     use super::*;
 
+    fn patience() -> Patience {
+        Patience::new(1.0, 1000, 1)
+    }
+
     #[test]
     fn eta_grows_while_the_divergence_falls_and_shrinks_when_it_jumps() {
-        let mut patience = Patience::new(1.0);
-        patience.learn(10.0);
-        patience.learn(9.0);
+        let mut patience = patience();
+        patience.learn(1.0);
+        patience.learn(0.9);
         assert_eq!(patience.eta(), 2.25);
-        patience.learn(20.0);
+        patience.learn(2.0);
         assert_eq!(patience.eta(), 1.125);
     }
 
     #[test]
     fn no_eta_exceeds_the_limit_of_its_epoch() {
-        let mut patience = Patience::new(1.0);
+        let mut patience = patience();
         for _ in 0..20 {
             patience.learn(1.0);
         }
         assert_eq!(patience.eta(), 8.0);
         patience.tighten();
         assert_eq!(patience.eta(), 4.0);
+    }
+
+    #[test]
+    fn a_divergence_that_remains_keeps_eta_small() {
+        let mut patience = Patience::new(1.0, 64, 6);
+        for _ in 0..100 {
+            patience.learn(14.0);
+        }
+        assert!((patience.eta() - 0.01 * 64.0 / 6.0 / 14.0).abs() < 1e-6);
+        assert!(patience.memory() > 100.0);
     }
 }

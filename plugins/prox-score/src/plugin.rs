@@ -79,9 +79,9 @@ impl Inference for ProxScore {
     ) -> Result<Box<dyn Running>, InferenceError> {
         let dimension = target.dimension();
         let wish = self.options.batch.unwrap_or(64);
-        let patience = Patience::new(self.options.eta);
         if approximation.gaussian().is_some() && dimension <= DENSE_LIMIT {
             let batch = enough_draws(dimension, wish);
+            let patience = Patience::new(self.options.eta, batch, dimension);
             let tolerance = self.options.tolerance;
             return Ok(Box::new(Exact::new(
                 approximation,
@@ -91,6 +91,7 @@ impl Inference for ProxScore {
             )?));
         }
         let batch = self.options.batch.unwrap_or(enough_draws(dimension, 64));
+        let patience = Patience::new(self.options.eta, batch, dimension);
         Ok(Box::new(General::new(
             approximation,
             batch,

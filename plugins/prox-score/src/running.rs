@@ -5,7 +5,7 @@ use firebrand_core::start::{
     AveragedGaussian, FactoredGaussian, ScoreMoments, StateReader, StateWriter,
 };
 use firebrand_core::{
-    Approximation, InferenceError, Running, StepContext, StepError, StepReport, Structure,
+    Approximation, InferenceError, Progress, Running, StepContext, StepError, StepReport, Structure,
 };
 
 use crate::gaussian::{independent_step, proximal_step};
@@ -66,13 +66,10 @@ impl Running for Exact {
     fn step(&mut self, context: &StepContext<'_>) -> Result<StepReport, StepError> {
         let drawn = self.gaussian.draw(context, self.batch)?;
         let mut diagnostics = self.gaussian.diagnostics(&drawn);
-        let divergence = diagnostics
-            .iter()
-            .find_map(|&(name, value)| (name == "score_divergence").then_some(value));
-        self.patience.learn(divergence.unwrap_or(f64::INFINITY));
+        self.patience.learn(self.gaussian.score_divergence(&drawn));
         diagnostics.push(("eta", self.patience.eta()));
         let moments = ScoreMoments::new(self.gaussian.iterate(), &drawn.noise, &drawn.at);
-        let epochs = self.gaussian.epochs();
+        let (epochs, length) = (self.gaussian.epochs(), self.gaussian.epoch_length());
         let outcome = match self.solve(&moments) {
             Some((mean, covariance)) => self.gaussian.accept(mean, covariance),
             None => Err(StepError::Recoverable("the step is not finite".into())),
@@ -82,9 +79,15 @@ impl Running for Exact {
         } else if self.gaussian.epochs() > epochs {
             self.patience.tighten();
         }
+        let progress = match outcome? {
+            Progress::Converged(_) if (length as f64) < self.patience.memory() => {
+                Progress::Continue
+            }
+            progress => progress,
+        };
         Ok(StepReport {
             diagnostics,
-            progress: outcome?,
+            progress,
         })
     }
 

@@ -1,0 +1,90 @@
+//! The headings that every algorithm's tests have.
+
+use firebrand_bam::{Bam, BamOptions};
+use firebrand_conformance::{inference, targets::random_gaussian};
+use firebrand_core::{Ended, FitOptions, FnTarget, Plugin, fit};
+use firebrand_gaussian::{FullRank, MeanField};
+use proptest::prelude::*;
+
+fn bam(options: BamOptions) -> Bam {
+    Bam::new(options).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn a_gaussian_target_is_reached(seed in 0u64..1000, decay: bool) {
+        let target = random_gaussian(seed, 6);
+        let bam = bam(BamOptions { decay, ..BamOptions::default() });
+        inference::a_gaussian_target_is_reached(&bam, &FullRank, &target, false, 0.02);
+    }
+}
+
+#[test]
+fn a_gaussian_target_is_a_fixed_point() {
+    let bam = bam(BamOptions::default());
+    inference::a_gaussian_target_is_a_fixed_point(&bam, &FullRank, 1e-9);
+}
+
+#[test]
+fn seeds_resumption_and_endings() {
+    inference::check(&bam(BamOptions::default()), &FullRank);
+}
+
+#[test]
+fn a_family_without_a_dense_covariance_is_refused_by_name() {
+    let target = random_gaussian(1, 3);
+    let bam = bam(BamOptions::default());
+    let error = fit(&target, &bam, &MeanField, &FitOptions::default())
+        .err()
+        .unwrap();
+    assert_eq!(
+        error.to_string(),
+        "`bam` needs a family with a dense covariance, which `mean-field` does not have; `full-rank` has it"
+    );
+}
+
+#[test]
+fn a_strength_that_is_not_positive_is_refused() {
+    let error = Bam::new(BamOptions {
+        strength: Some(-1.0),
+        ..BamOptions::default()
+    })
+    .err()
+    .unwrap();
+    assert!(error.to_string().contains("`strength` must be positive"));
+}
+
+#[test]
+fn its_fixed_point_has_mean_score_zero_and_score_covariance_the_precision() {
+    // x = log of a gamma variable of shape k: score k - exp(x). For N(m, v): E[exp(x)] = exp(m + v/2) = k, and the variance of the
+    // score, exp(2 m + v) (exp(v) - 1) = k^2 (exp(v) - 1), is 1 / v.
+    let shape = 5.0;
+    let target = FnTarget::new(1, move |x: &[f64], score: &mut [f64]| {
+        score[0] = shape - x[0].exp();
+        shape * x[0] - x[0].exp()
+    });
+    let bam = bam(BamOptions {
+        batch: Some(256),
+        tolerance: 0.002,
+        ..BamOptions::default()
+    });
+    let fit = fit(&target, &bam, &FullRank, &FitOptions::default()).unwrap();
+    assert!(
+        matches!(fit.ended, Ended::Converged { .. }),
+        "{:?}",
+        fit.ended
+    );
+    let gaussian = fit.approximation.gaussian().unwrap();
+    let (mean, variance) = (gaussian.mean()[0], gaussian.covariance().diagonal()[0]);
+    assert!(
+        ((mean + 0.5 * variance).exp() / shape - 1.0).abs() < 0.01,
+        "{mean} {variance}"
+    );
+    let score_variance = shape * shape * (variance.exp() - 1.0);
+    assert!(
+        (score_variance * variance - 1.0).abs() < 0.03,
+        "{mean} {variance}"
+    );
+}
