@@ -8,8 +8,8 @@ const MEDIAN_CHI_SQUARED: f64 = 0.454_936_423_119_572_7;
 
 /// Comparison of scores over draws from an approximation q of a target p, in coordinates that whiten q.
 ///
-/// With u = L'(score of p - score of q) and z the whitened draw, Stein's identity gives E[u] = 0 and E[u z'] = 0
-/// when p = q. For a Gaussian p, E[u] is the error of the mean and E[u z'] that of the precision.
+/// With u = L'(score of p - score of q) and z the whitened draw, Stein's identity gives `E[u]` = 0 and `E[u z']` = 0
+/// when p = q. For a Gaussian p, `E[u]` is the error of the mean and `E[u z']` that of the precision.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScoreComparison {
     /// `E_q |u|^2 / D`: zero at p = q, and about the relative error of the precision otherwise.
@@ -18,16 +18,16 @@ pub struct ScoreComparison {
     /// The same with the mean over draws replaced by a scaled median in each direction: few extreme draws do not move it.
     #[serde(with = "crate::record::number")]
     pub robust_divergence: f64,
-    /// The largest entry of E[u], in absolute value.
+    /// The largest entry of `E[u]`, in absolute value.
     #[serde(with = "crate::record::number")]
     pub mean_residual: f64,
-    /// The largest ratio of an entry of E[u] to its Monte-Carlo error.
+    /// The largest ratio of an entry of `E[u]` to its Monte-Carlo error.
     #[serde(with = "crate::record::number")]
     pub mean_significance: f64,
-    /// The largest diagonal entry of E[u z'], in absolute value.
+    /// The largest diagonal entry of `E[u z']`, in absolute value.
     #[serde(with = "crate::record::number")]
     pub scale_residual: f64,
-    /// The largest ratio of a diagonal entry of E[u z'] to its Monte-Carlo error.
+    /// The largest ratio of a diagonal entry of `E[u z']` to its Monte-Carlo error.
     #[serde(with = "crate::record::number")]
     pub scale_significance: f64,
 }
