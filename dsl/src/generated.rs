@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::hir::{self, Element, Slot};
+use crate::library::Requirement;
 use crate::stage::Interpreter;
 use crate::stager::declarations;
 use crate::value::{Ints, Value};
@@ -72,10 +73,10 @@ impl Generator {
             .collect()
     }
 
-    /// Appends generated quantities to each draw's row.
+    /// Appends generated quantities to each draw's row: NaN in the draws that the block rejects.
     ///
     /// # Errors
-    /// What the block itself does wrong, in a sentence.
+    /// What the block does wrong, in a sentence, if no draw is spared.
     pub(crate) fn extend(
         &self,
         values: Vec<f64>,
@@ -85,14 +86,26 @@ impl Generator {
         if self.program.generated_quantities.is_empty() || draws == 0 {
             return Ok(values);
         }
+        let generated: usize = self.declared().iter().map(|p| p.columns().len()).sum();
         let width = values.len() / draws;
-        let mut extended = Vec::with_capacity(values.len());
+        let mut extended = Vec::with_capacity(draws * (width + generated));
+        let (mut failed, mut why) = (0, String::new());
         for draw in 0..draws {
             let row = &values[draw * width..(draw + 1) * width];
             extended.extend_from_slice(row);
-            self.generate(row, draw, seed, &mut extended)?;
+            let end = extended.len();
+            if let Err(failure) = self.generate(row, draw, seed, &mut extended) {
+                failed += 1;
+                why = failure;
+                extended.truncate(end);
+                extended.resize(end + generated, f64::NAN);
+            }
         }
-        Ok(extended)
+        if failed == draws {
+            Err(why)
+        } else {
+            Ok(extended)
+        }
     }
 
     fn generate(
@@ -118,6 +131,9 @@ impl Generator {
         interpreter
             .run(&self.program.generated_quantities)
             .map_err(|error| error.message)?;
+        if let Some(broken) = interpreter.take_requirements().into_iter().find(is_broken) {
+            return Err(broken.message);
+        }
         for declaration in declarations(&self.program.generated_quantities) {
             if let Some(value) = interpreter.get(declaration.slot) {
                 push_columns(&value, into);
@@ -125,6 +141,13 @@ impl Generator {
         }
         Ok(())
     }
+}
+
+fn is_broken(requirement: &Requirement) -> bool {
+    requirement
+        .met
+        .as_data()
+        .is_some_and(|met| met.data().contains(&0.0))
 }
 
 /// A value of one lane from its elements with the first index fastest.

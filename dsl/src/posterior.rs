@@ -283,6 +283,9 @@ fn spread(output: Tensor<2>, draws: usize) -> Tensor<2> {
     let [rows, columns] = output.dims();
     if rows == draws {
         output
+    } else if columns == 0 {
+        // A size of zero cannot be expanded to.
+        Tensor::zeros([draws, 0], (&output.device(), output.dtype()))
     } else {
         output.expand([draws, columns])
     }

@@ -9,7 +9,8 @@ use super::Failure;
 /// Points at most that are evaluated together.
 const BLOCK: usize = 256;
 
-/// A file, or standard input, with one point a line: numbers separated by blanks or commas. Blank lines are skipped.
+/// A file, or standard input, with one point a line: numbers separated by blanks or commas. Blank lines are
+/// skipped.
 pub struct Points {
     reader: BufReader<Box<dyn Read>>,
     name: String,
@@ -62,7 +63,8 @@ impl Points {
             }
             self.line += 1;
             let text = String::from_utf8_lossy(&text);
-            if !text.trim().is_empty() {
+            // A point in no dimensions is a blank line.
+            if !text.trim().is_empty() || self.dimension == 0 {
                 self.take(&text, &mut block)?;
             }
             let more = self.reader.buffer().contains(&b'\n');

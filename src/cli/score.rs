@@ -105,12 +105,15 @@ fn why_invalid(point: &[f64]) -> String {
     }
 }
 
-/// One point on the model's scale, alone: its random numbers do not depend on the points about it.
+/// One point on the model's scale, alone: its random numbers do not depend on the points about it. Without generated quantities if
+/// those cannot be computed at this point.
 fn constrain(posterior: &Posterior, point: &[f64], seed: u64) -> Result<Constrained, Failure> {
     let theta = posterior
         .placement()
         .matrix(point.to_vec(), [1, point.len()]);
-    posterior.constrain(&theta, seed).map_err(model_failed)
+    let all = posterior.constrain(&theta, seed);
+    all.or_else(|_| posterior.constrain_parameters(&theta))
+        .map_err(model_failed)
 }
 
 fn model_failed(error: TargetError) -> Failure {

@@ -1,0 +1,11 @@
+//! The command line, driven as a user drives it: real models and files in, exit status and text out.
+
+mod bench;
+mod check;
+mod fit;
+mod fit_failures;
+mod fit_output;
+mod general;
+mod run_file;
+mod score;
+mod workspace;
