@@ -132,15 +132,15 @@ impl Pass<'_> {
         let (to_x, to_y) = (self.wanted[x.index()], self.wanted[y.index()]);
         let (x_id, y_id, result) = (x, y, Expr::Node(node));
         let (x, y) = (self.graph.value(x), self.graph.value(y));
-        if to_x && let Some(dx) = self.to_first(kind, &x, &y, &result, cotangent) {
+        if to_x && let Some(dx) = self.cotangent_of_first(kind, &x, &y, &result, cotangent) {
             self.give_repeated(node, x_id, dx);
         }
-        if to_y && let Some(dy) = self.to_second(kind, &x, &y, &result, cotangent) {
+        if to_y && let Some(dy) = self.cotangent_of_second(kind, &x, &y, &result, cotangent) {
             self.give_repeated(node, y_id, dy);
         }
     }
 
-    fn to_first(
+    fn cotangent_of_first(
         &mut self,
         kind: Binary,
         x: &Expr,
@@ -185,7 +185,7 @@ impl Pass<'_> {
         })
     }
 
-    fn to_second(
+    fn cotangent_of_second(
         &mut self,
         kind: Binary,
         x: &Expr,
