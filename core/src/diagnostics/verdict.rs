@@ -1,9 +1,11 @@
 //! The verdict: what the diagnostics say together, in plain words.
 //!
 //! A fit is bad if the mean of any parameter is off by more than 0.3 posterior standard deviations, or a standard deviation by
-//! more than 30%. The thresholds for care lie below that by two to three errors of the estimates. They were checked on 546 fits
-//! of 39 posteriors of PosteriorDB, by five algorithms and two families: of 98 bad fits none was called trustworthy; of 430 with
-//! both errors within 0.2, 423 were.
+//! more than 30%. The thresholds for care lie below that by two to three errors of the estimates; they were set from these, before
+//! any fit was seen. On 546 fits of 39 of PosteriorDB's 46 readable references, by five algorithms (mean-field with `advi` alone), none
+//! of 98 bad fits was called trustworthy, and 423 of 430 with both errors within 0.2 were. The chains ran 20 transitions in 156 of
+//! these fits, and ended early, as they do now, in 390. Not among them: hidden Markov models, Gaussian processes and differential
+//! equations, seven posteriors and some of the hardest; and the many regressions are much alike.
 
 use std::fmt;
 
