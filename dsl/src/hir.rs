@@ -110,7 +110,7 @@ pub struct Statement {
 
 #[derive(Clone, Debug)]
 pub enum StatementKind {
-    Declare(Declaration, Option<Expression>),
+    Declare(Box<Declaration>, Option<Expression>),
     /// `target op= value`; no `op` for plain `=`.
     Assign {
         target: Place,

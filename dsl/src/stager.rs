@@ -159,7 +159,7 @@ pub(crate) fn declarations(statements: &[Statement]) -> impl Iterator<Item = &De
     statements
         .iter()
         .filter_map(|statement| match &statement.kind {
-            StatementKind::Declare(declaration, _) => Some(declaration),
+            StatementKind::Declare(declaration, _) => Some(&**declaration),
             _ => None,
         })
 }

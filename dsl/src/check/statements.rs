@@ -48,7 +48,7 @@ impl Checker {
             ast::StmtKind::Declare { ty, names } => {
                 for (declaration, value) in self.declarations(ty, names) {
                     let span = declaration.span;
-                    out.push(hir::Statement { kind: StatementKind::Declare(declaration, value), span });
+                    out.push(hir::Statement { kind: StatementKind::Declare(Box::new(declaration), value), span });
                 }
                 return;
             }

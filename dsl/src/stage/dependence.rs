@@ -55,6 +55,15 @@ struct Private {
     last_reader: Vec<u32>,
 }
 
+/// What remains of a variable of which each iteration had a copy.
+pub struct Finished {
+    pub slot: Slot,
+    /// The variable around the copies, as it was.
+    pub base: Variable,
+    /// For each cell that was written: its offset in the base, and in the copies that of the last iteration to do so.
+    pub writes: Vec<(u32, u32)>,
+}
+
 /// Cells that are read or written together: for each, its offset in the variable and its lane.
 pub struct Access<'a> {
     pub slot: Slot,
@@ -131,9 +140,8 @@ impl Region {
         copy
     }
 
-    /// The private variables with their base, and for each base cell that was written its offset there and the
-    /// offset in the copies of the iteration that wrote it last.
-    pub fn finish(self) -> Vec<(Slot, Variable, Vec<(u32, u32)>)> {
+    /// What the iterations' own copies leave behind.
+    pub fn finish(self) -> Vec<Finished> {
         let lanes = self.lanes;
         let finish = |(slot, private): (Slot, Private)| {
             let origin = lanes.origin_at(private.base.owner.depth);
@@ -152,10 +160,14 @@ impl Region {
                 .enumerate()
                 .filter_map(|(cell, from)| from.map(|from| (cell as u32, from)))
                 .collect();
-            (slot, private.base, writes)
+            Finished {
+                slot,
+                base: private.base,
+                writes,
+            }
         };
         let mut finished: Vec<_> = self.private.into_iter().map(finish).collect();
-        finished.sort_by_key(|(slot, ..)| *slot);
+        finished.sort_by_key(|finished| finished.slot);
         finished
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use super::dependence::{Access, Region, Remedy};
+use super::dependence::{Access, Finished, Region, Remedy};
 use super::expressions::Truth;
 use super::interpreter::{Interpreter, Scope, Staged, Stop};
 use super::lanes::Lanes;
@@ -221,7 +221,7 @@ impl Interpreter<'_> {
             return Ok(());
         };
         let lanes = Arc::clone(&region.lanes);
-        for (slot, base, writes) in region.finish() {
+        for Finished { slot, base, writes } in region.finish() {
             let frame = self.frames.len() - 1;
             let copy = self.frames[frame].variables[slot].replace(base);
             let Some(copy) = copy else { continue };

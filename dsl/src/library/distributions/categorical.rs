@@ -6,8 +6,7 @@ use super::simplex::require_simplex;
 use super::terms::{softmax, unit};
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{finite, known, sum_terms};
-use crate::library::formula::Sheet;
+use crate::library::density::{finite, known};
 use crate::library::functions::{log_softmax, take};
 use crate::value::{Ints, Value};
 

@@ -7,7 +7,6 @@ use crate::library::Function;
 use crate::library::call::{Call, Failure};
 use crate::library::density::{finite, positive};
 use crate::library::formula::{Num, Sheet};
-use crate::types::Type;
 use crate::value::Value;
 
 pub(in crate::library) const TABLE: &[Function] = &[
