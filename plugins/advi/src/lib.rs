@@ -21,6 +21,3 @@ pub use plugin::{Advi, AdviOptions};
 use firebrand_core::{InferencePlugin, inventory};
 
 inventory::submit! { InferencePlugin::of::<Advi>() }
-
-/// Keeps the linker from dropping this crate, and with it what it registers, where nothing else of it is used.
-pub fn anchor() {}

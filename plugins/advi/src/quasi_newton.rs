@@ -4,7 +4,8 @@
 //! L-BFGS solves for all of them together. Its coordinates are whitened by the start's dense covariance where there is one, so
 //! that the means are well conditioned however correlated the target is.
 
-use faer::{Mat, Side};
+use faer::linalg::triangular_inverse::invert_lower_triangular;
+use faer::{Mat, Par, Side};
 use firebrand_core::start::{
     Evaluate, Evaluated, Lbfgs, LbfgsOptions, Start, StateReader, StateWriter, evaluator,
 };
@@ -123,20 +124,15 @@ impl QuasiNewton {
         let variances = gaussian.covariance().diagonal();
         let mut log_deviation: Vec<f64> = variances.iter().map(|v| 0.5 * v.ln()).collect();
         let mut whitening = gaussian.scale();
-        if let Covariance::Dense(covariance) = &start.best().gaussian.covariance {
-            if let Ok(factor) = covariance.llt(Side::Lower) {
-                whitening = factor.L().to_owned();
-                // The best independent Gaussian has the target's conditional variances, not the marginal ones.
-                let mut inverse = Mat::zeros(dimension, dimension);
-                faer::linalg::triangular_inverse::invert_lower_triangular(
-                    inverse.as_mut(),
-                    whitening.as_ref(),
-                    faer::Par::Seq,
-                );
-                for (d, log_deviation) in log_deviation.iter_mut().enumerate() {
-                    let precision: f64 = inverse.col(d).squared_norm_l2();
-                    *log_deviation = -0.5 * precision.ln();
-                }
+        if let Covariance::Dense(covariance) = &start.best().gaussian.covariance
+            && let Ok(factor) = covariance.llt(Side::Lower)
+        {
+            whitening = factor.L().to_owned();
+            // The best independent Gaussian has the target's conditional variances, not the marginal ones.
+            let mut inverse = Mat::zeros(dimension, dimension);
+            invert_lower_triangular(inverse.as_mut(), whitening.as_ref(), Par::Seq);
+            for (d, log_deviation) in log_deviation.iter_mut().enumerate() {
+                *log_deviation = -inverse.col(d).norm_l2().ln();
             }
         }
         Ok(Self {

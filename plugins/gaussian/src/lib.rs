@@ -14,8 +14,5 @@ use firebrand_core::{FamilyPlugin, inventory};
 inventory::submit! { FamilyPlugin::of::<MeanField>() }
 inventory::submit! { FamilyPlugin::of::<FullRank>() }
 
-/// Keeps the linker from dropping this crate, and with it what it registers, where nothing else of it is used.
-pub fn anchor() {}
-
 /// Half the logarithm of two pi, which every dimension of a Gaussian's log density has.
 const HALF_LOG_TWO_PI: f64 = 0.918_938_533_204_672_8;

@@ -15,6 +15,3 @@ pub use update::update;
 use firebrand_core::{InferencePlugin, inventory};
 
 inventory::submit! { InferencePlugin::of::<Gsm>() }
-
-/// Keeps the linker from dropping this crate, and with it what it registers, where nothing else of it is used.
-pub fn anchor() {}

@@ -11,6 +11,3 @@ pub use plugin::{Pathfinder, PathfinderOptions};
 use firebrand_core::{InferencePlugin, inventory};
 
 inventory::submit! { InferencePlugin::of::<Pathfinder>() }
-
-/// Keeps the linker from dropping this crate, and with it what it registers, where nothing else of it is used.
-pub fn anchor() {}

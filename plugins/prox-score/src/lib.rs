@@ -22,6 +22,3 @@ pub use plugin::{ProxScore, ProxScoreOptions};
 use firebrand_core::{InferencePlugin, inventory};
 
 inventory::submit! { InferencePlugin::of::<ProxScore>() }
-
-/// Keeps the linker from dropping this crate, and with it what it registers, where nothing else of it is used.
-pub fn anchor() {}
