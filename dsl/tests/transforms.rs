@@ -45,10 +45,12 @@ fn log_determinant(mut matrix: Vec<Vec<f64>>) -> f64 {
             .expect("rows remain");
         matrix.swap(column, pivot);
         total += matrix[column][column].abs().ln();
-        for row in column + 1..n {
-            let factor = matrix[row][column] / matrix[column][column];
-            for k in column..n {
-                matrix[row][k] -= factor * matrix[column][k];
+        let (above, below) = matrix.split_at_mut(column + 1);
+        let pivot = &above[column];
+        for row in below {
+            let factor = row[column] / pivot[column];
+            for (entry, pivot) in row.iter_mut().zip(pivot) {
+                *entry -= factor * pivot;
             }
         }
     }

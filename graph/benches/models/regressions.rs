@@ -61,7 +61,7 @@ pub fn radon_slopes() -> Model {
         .collect();
     let x: Expr = Array::vector((0..rows).map(|i| f64::from(i % 3 == 0)).collect()).into();
     let y = Array::vector(column(rows, 5, 1.0)).into();
-    let mut effect = |g: &mut Graph, start: usize, scalars: usize| {
+    let effect = |g: &mut Graph, start: usize, scalars: usize| {
         let z = g.slice(&theta, 0, start, counties);
         let mu = element(g, &theta, scalars);
         let log_sigma = element(g, &theta, scalars + 1);

@@ -41,10 +41,10 @@ pub fn random_graph(seed: u64, size: usize) -> RandomGraph {
         values.push(Array::new(shape, data).into());
     }
     while values.len() < size + 7 {
-        if let Some(value) = random_value(&mut graph, &values, &mut rng) {
-            if graph.shape(&value).iter().product::<usize>() <= 2000 {
-                values.push(value);
-            }
+        if let Some(value) = random_value(&mut graph, &values, &mut rng)
+            && graph.shape(&value).iter().product::<usize>() <= 2000
+        {
+            values.push(value);
         }
     }
     let outputs = (0..3)

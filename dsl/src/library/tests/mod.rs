@@ -11,7 +11,7 @@ use firebrand_graph::{Array, Expr, Graph, NodeId, Program};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
-use super::{Call, Failure, Requirement, Signature, lookup};
+use super::{Call, Failure, Requirement, lookup};
 use crate::types::Type;
 use crate::value::{Ints, Value};
 
