@@ -100,13 +100,12 @@ fn declarations(model: &Model, posterior: Option<&Posterior>) -> Table {
 }
 
 fn declared(statements: &[Statement]) -> Vec<&Declaration> {
-    let declaration = |statement| match statement {
-        &Statement {
-            kind: StatementKind::Declare(ref declaration, _),
-            ..
-        } => Some(declaration),
-        _ => None,
-    };
+    fn declaration(statement: &Statement) -> Option<&Declaration> {
+        match &statement.kind {
+            StatementKind::Declare(declaration, _) => Some(declaration),
+            _ => None,
+        }
+    }
     statements.iter().filter_map(declaration).collect()
 }
 

@@ -110,7 +110,10 @@ fn plan(args: &FitArgs) -> Result<RunFile, Failure> {
     if plan.draws == 0 {
         return Err(Failure::Usage("there must be at least one draw".into()));
     }
-    if plan.max_seconds.is_some_and(|seconds| !(seconds > 0.0)) {
+    if plan
+        .max_seconds
+        .is_some_and(|seconds| seconds.is_nan() || seconds <= 0.0)
+    {
         return Err(Failure::Usage(
             "the limit of seconds must be positive".into(),
         ));

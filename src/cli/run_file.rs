@@ -58,11 +58,9 @@ impl RunFile {
                 "{name} names no model: add `model: \"FILE.stan\"`"
             )));
         }
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let beside = |inner: &str| folder.join(inner).display().to_string();
-        file.model = beside(&file.model);
-        file.data = file.data.as_deref().map(beside);
-        file.out = file.out.as_deref().map(beside);
+        file.model = beside(path, &file.model);
+        file.data = file.data.map(|data| beside(path, &data));
+        file.out = file.out.map(|out| beside(path, &out));
         Ok(file)
     }
 
@@ -95,4 +93,10 @@ impl RunFile {
     pub fn model_path(&self) -> PathBuf {
         PathBuf::from(&self.model)
     }
+}
+
+/// A path that is relative to the folder of `file`.
+fn beside(file: &Path, inner: &str) -> String {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    folder.join(inner).display().to_string()
 }

@@ -25,12 +25,8 @@ fn a_run_leaves_draws_trace_approximation_and_record() {
     assert_eq!(table.len(), 1 + 50);
     let width = table[0].split(',').count();
     for row in &table[1..] {
-        assert_eq!(
-            row.split(',')
-                .map(|number| number.parse::<f64>().unwrap())
-                .count(),
-            width
-        );
+        let numbers: Result<Vec<f64>, _> = row.split(',').map(str::parse).collect();
+        assert_eq!(numbers.map(|numbers| numbers.len()), Ok(width), "{row}");
     }
 
     let trace = workspace.read("deep/results/trace.csv");
