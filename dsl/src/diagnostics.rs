@@ -49,7 +49,10 @@ impl Diagnostic {
 
     /// A warning at a place.
     pub fn warning(span: Span, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(span, message) }
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(span, message)
+        }
     }
 
     /// The refusal of a construct that the language has and this compiler does not support yet.
@@ -102,11 +105,19 @@ impl Diagnostic {
         };
         let place = |span: Span| (span.source, clamp(sources, span));
         let mut labels = vec![(self.span, &self.label, tint)];
-        labels.extend(self.related.iter().map(|(span, label)| (*span, label, Color::Cyan)));
+        labels.extend(
+            self.related
+                .iter()
+                .map(|(span, label)| (*span, label, Color::Cyan)),
+        );
         // The renderer starts anew for each label that lies above the one before it.
         labels.sort_by_key(|(span, ..)| (span.source != self.span.source, *span));
         let mut report = Report::build(kind, place(self.span))
-            .with_config(Config::new().with_color(colour).with_index_type(IndexType::Byte))
+            .with_config(
+                Config::new()
+                    .with_color(colour)
+                    .with_index_type(IndexType::Byte),
+            )
             .with_message(&self.message);
         for (span, label, tint) in labels {
             report = report.with_label(caret(place(span), label).with_color(tint));
@@ -118,11 +129,18 @@ impl Diagnostic {
             report = report.with_help(help);
         }
         let mut out = Vec::new();
-        if report.finish().write(Cache::new(sources), &mut out).is_err() {
+        if report
+            .finish()
+            .write(Cache::new(sources), &mut out)
+            .is_err()
+        {
             return self.one_line(sources);
         }
         let text = String::from_utf8_lossy(&out);
-        let mut lines: String = text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect();
+        let mut lines: String = text
+            .lines()
+            .flat_map(|line| [line.trim_end(), "\n"])
+            .collect();
         lines.truncate(lines.trim_end().len());
         lines.push('\n');
         lines
@@ -145,7 +163,11 @@ type Place = (SourceId, std::ops::Range<usize>);
 /// A label with its text, or a bare underline when there is none.
 fn caret(place: Place, text: &str) -> Label<Place> {
     let label = Label::new(place);
-    if text.is_empty() { label } else { label.with_message(text) }
+    if text.is_empty() {
+        label
+    } else {
+        label.with_message(text)
+    }
 }
 
 /// The byte range of a span, forced into its text and onto character boundaries.
@@ -164,7 +186,10 @@ struct Cache<'a> {
 
 impl<'a> Cache<'a> {
     fn new(sources: &'a SourceMap) -> Self {
-        Self { sources, lines: Vec::new() }
+        Self {
+            sources,
+            lines: Vec::new(),
+        }
     }
 }
 
@@ -213,7 +238,9 @@ fn edit_distance(a: &str, b: &str) -> usize {
                 i + j
             } else {
                 let changed = usize::from(a[i - 1] != b[j - 1]);
-                let mut best = (rows[i - 1][j - 1] + changed).min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+                let mut best = (rows[i - 1][j - 1] + changed)
+                    .min(rows[i - 1][j] + 1)
+                    .min(rows[i][j - 1] + 1);
                 if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                     best = best.min(rows[i - 2][j - 2] + 1);
                 }
@@ -241,10 +268,13 @@ mod tests {
     #[test]
     fn a_rendered_message_shows_the_line_and_the_caret() {
         let sources = SourceMap::new("model.stan", "model {\n  y ~ nromal(0, 1);\n}\n");
-        let text = Diagnostic::error(Span::new(sources.main(), 14..20), "no distribution `nromal`")
-            .label("not known")
-            .suggest("nromal", ["normal"])
-            .render(&sources, false);
+        let text = Diagnostic::error(
+            Span::new(sources.main(), 14..20),
+            "no distribution `nromal`",
+        )
+        .label("not known")
+        .suggest("nromal", ["normal"])
+        .render(&sources, false);
         let expected = "\
 Error: no distribution `nromal`
    ╭─[ model.stan:2:7 ]
@@ -262,7 +292,8 @@ Error: no distribution `nromal`
     #[test]
     fn a_span_outside_its_text_is_rendered_all_the_same() {
         let sources = SourceMap::new("m", "é");
-        let text = Diagnostic::error(Span::new(sources.main(), 1..99), "odd").render(&sources, false);
+        let text =
+            Diagnostic::error(Span::new(sources.main(), 1..99), "odd").render(&sources, false);
         assert!(text.starts_with("Error: odd"), "{text}");
     }
 }

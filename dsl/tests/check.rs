@@ -11,7 +11,11 @@ fn render(text: &str) -> String {
         Ok(model) => model.warnings().render(false),
         Err(report) => report.render(false),
     };
-    if rendered.is_empty() { "no diagnostics\n".into() } else { rendered }
+    if rendered.is_empty() {
+        "no diagnostics\n".into()
+    } else {
+        rendered
+    }
 }
 
 #[test]
@@ -25,12 +29,20 @@ fn posteriordb_models_check_or_are_refused_by_name() {
     let mut refused = Vec::new();
     for (name, text) in common::posteriordb_models() {
         let found = render(&text);
-        let messages: Vec<&str> = found.lines().filter(|line| line.starts_with("Error: ")).collect();
+        let messages: Vec<&str> = found
+            .lines()
+            .filter(|line| line.starts_with("Error: "))
+            .collect();
         if found == "no diagnostics\n" {
             continue;
         }
-        let by_name = |line: &&str| line.contains("not supported yet") || line.contains("does not support yet");
-        assert!(!messages.is_empty() && messages.iter().all(by_name), "{name}\n{found}");
+        let by_name = |line: &&str| {
+            line.contains("not supported yet") || line.contains("does not support yet")
+        };
+        assert!(
+            !messages.is_empty() && messages.iter().all(by_name),
+            "{name}\n{found}"
+        );
         refused.push(format!("{name}: {}", messages.join("; ")));
     }
     println!("{} refused\n{}", refused.len(), refused.join("\n"));
@@ -58,7 +70,9 @@ generated quantities { array[2] real r; r[1:2] = y[{1, 2}]; r[1] += normal_rng(0
 
 /// The model with some of its words exchanged for others of its words.
 fn reworded_model() -> impl Strategy<Value = String> {
-    let words: Vec<&str> = MODEL.split_inclusive(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let words: Vec<&str> = MODEL
+        .split_inclusive(|c: char| !c.is_alphanumeric() && c != '_')
+        .collect();
     let count = words.len();
     prop::collection::vec((0..count, 0..count), 1..8).prop_map(move |swaps| {
         let mut words = words.clone();
@@ -81,8 +95,14 @@ proptest! {
 
 #[test]
 fn the_highest_and_deepest_trees_that_parse_are_checked() {
-    for value in ["1 + ".repeat(250) + "1", "(".repeat(90) + "1" + &")".repeat(90)] {
-        assert_eq!(render(&format!("transformed data {{ real x = {value}; }}")), "no diagnostics\n");
+    for value in [
+        "1 + ".repeat(250) + "1",
+        "(".repeat(90) + "1" + &")".repeat(90),
+    ] {
+        assert_eq!(
+            render(&format!("transformed data {{ real x = {value}; }}")),
+            "no diagnostics\n"
+        );
     }
 }
 

@@ -26,7 +26,10 @@ fn render(text: &str) -> String {
     if diagnostics.is_empty() {
         return "no diagnostics\n".into();
     }
-    diagnostics.iter().map(|diagnostic| diagnostic.render(&sources, false)).collect()
+    diagnostics
+        .iter()
+        .map(|diagnostic| diagnostic.render(&sources, false))
+        .collect()
 }
 
 #[test]
@@ -81,7 +84,18 @@ generated quantities { (a, b.1) = f(1i, .5); reject("no"); }
 fn shuffled_model() -> impl Strategy<Value = String> {
     let words: Vec<&str> = MODEL
         .split_inclusive(|c: char| !c.is_alphanumeric() && c != '_')
-        .chain(["#include prior.stan\n", "/*", "*/", "//", "\"", "#", "{{{{", "((((", "é", "\0"])
+        .chain([
+            "#include prior.stan\n",
+            "/*",
+            "*/",
+            "//",
+            "\"",
+            "#",
+            "{{{{",
+            "((((",
+            "é",
+            "\0",
+        ])
         .collect();
     prop::collection::vec(prop::sample::select(words), 0..120).prop_map(|words| words.concat())
 }
@@ -132,7 +146,11 @@ fn the_sample_model_has_no_mistakes() {
 #[test]
 fn deep_nesting_is_refused_and_survived() {
     let deep = |open: &str, middle: &str, close: &str, n: usize| {
-        format!("model {{ x = {}{middle}{}; }}", open.repeat(n), close.repeat(n))
+        format!(
+            "model {{ x = {}{middle}{}; }}",
+            open.repeat(n),
+            close.repeat(n)
+        )
     };
     for text in [
         deep("(", "1", ")", 100_000),
@@ -156,7 +174,9 @@ fn deep_nesting_is_refused_and_survived() {
 #[test]
 fn spans_point_into_the_included_text() {
     let (sources, _, diagnostics) = parse_text("model {\n#include <broken.stan>\n}\n");
-    let [diagnostic] = &diagnostics[..] else { panic!("{diagnostics:?}") };
+    let [diagnostic] = &diagnostics[..] else {
+        panic!("{diagnostics:?}")
+    };
     assert_eq!(sources.file(diagnostic.span.source).name, "broken.stan");
     assert_eq!(sources.slice(diagnostic.span), ";");
 }
@@ -177,10 +197,16 @@ fn grouped(text: &str) -> String {
         let show = |e: &ast::Expr| show(sources, e);
         match &expr.kind {
             ast::ExprKind::Unary { op, operand } => format!("({}{})", op.symbol(), show(operand)),
-            ast::ExprKind::Binary { op, left, right, .. } => {
+            ast::ExprKind::Binary {
+                op, left, right, ..
+            } => {
                 format!("({}{}{})", show(left), op.symbol(), show(right))
             }
-            ast::ExprKind::Ternary { condition, then, otherwise } => {
+            ast::ExprKind::Ternary {
+                condition,
+                then,
+                otherwise,
+            } => {
                 format!("({}?{}:{})", show(condition), show(then), show(otherwise))
             }
             ast::ExprKind::Transpose(operand) => format!("({}')", show(operand)),

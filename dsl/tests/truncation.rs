@@ -14,15 +14,24 @@ fn evaluate(statement: &str, points: &[f64]) -> Vec<(f64, f64)> {
     let model = Model::parse("model.stan", &text).unwrap();
     let posterior = model.compile(&Data::empty(), &placement).unwrap();
     let theta = placement.matrix(points.to_vec(), [points.len(), 1]);
-    let result = posterior.log_density_and_score(&theta, &Batch::Full).unwrap();
-    to_host(&result.log_density).into_iter().zip(to_host(&result.score)).collect()
+    let result = posterior
+        .log_density_and_score(&theta, &Batch::Full)
+        .unwrap();
+    to_host(&result.log_density)
+        .into_iter()
+        .zip(to_host(&result.score))
+        .collect()
 }
 
 fn agree(truncated: &str, written_out: &str) {
     let points = [-0.4, 0.2, 0.9, 1.3];
-    for (found, expected) in evaluate(truncated, &points).into_iter().zip(evaluate(written_out, &points)) {
+    for (found, expected) in evaluate(truncated, &points)
+        .into_iter()
+        .zip(evaluate(written_out, &points))
+    {
         for (found, expected) in [(found.0, expected.0), (found.1, expected.1)] {
-            let close = found == expected || (found - expected).abs() <= 1e-12 * expected.abs().max(1.0);
+            let close =
+                found == expected || (found - expected).abs() <= 1e-12 * expected.abs().max(1.0);
             assert!(close, "{truncated}: {found} where {expected} is expected");
         }
     }
@@ -30,8 +39,14 @@ fn agree(truncated: &str, written_out: &str) {
 
 #[test]
 fn the_density_is_divided_by_the_mass_between_the_ends() {
-    agree("2 ~ normal(x, 3) T[1, ];", "target += normal_lpdf(2 | x, 3) - normal_lccdf(1 | x, 3);");
-    agree("2 ~ normal(x, 3) T[, 4];", "target += normal_lpdf(2 | x, 3) - normal_lcdf(4 | x, 3);");
+    agree(
+        "2 ~ normal(x, 3) T[1, ];",
+        "target += normal_lpdf(2 | x, 3) - normal_lccdf(1 | x, 3);",
+    );
+    agree(
+        "2 ~ normal(x, 3) T[, 4];",
+        "target += normal_lpdf(2 | x, 3) - normal_lcdf(4 | x, 3);",
+    );
     agree(
         "2 ~ normal(x, 3) T[1, 4];",
         "target += normal_lpdf(2 | x, 3) - log_diff_exp(normal_lcdf(4 | x, 3), normal_lcdf(1 | x, 3));",
@@ -54,14 +69,26 @@ fn values_outside_the_ends_have_no_density() {
 
 #[test]
 fn every_value_of_a_container_is_truncated() {
-    agree("y ~ normal(x, 3) T[0, 2];", "for (i in 1:3) y[i] ~ normal(x, 3) T[0, 2];");
-    agree("y ~ normal(x, {1, 2, 3}) T[0, ];", "for (i in 1:3) y[i] ~ normal(x, i) T[0, ];");
+    agree(
+        "y ~ normal(x, 3) T[0, 2];",
+        "for (i in 1:3) y[i] ~ normal(x, 3) T[0, 2];",
+    );
+    agree(
+        "y ~ normal(x, {1, 2, 3}) T[0, ];",
+        "for (i in 1:3) y[i] ~ normal(x, i) T[0, ];",
+    );
 }
 
 #[test]
 fn the_ends_of_ints_are_inside() {
     let prior = "x ~ normal(0, 1);";
     // One is all that is left, and then it is certain.
-    agree(&format!("1 ~ bernoulli(inv_logit(x)) T[1, ]; {prior}"), prior);
-    agree(&format!("1 ~ bernoulli(inv_logit(x)) T[0, 1]; {prior}"), &format!("1 ~ bernoulli(inv_logit(x)); {prior}"));
+    agree(
+        &format!("1 ~ bernoulli(inv_logit(x)) T[1, ]; {prior}"),
+        prior,
+    );
+    agree(
+        &format!("1 ~ bernoulli(inv_logit(x)) T[0, 1]; {prior}"),
+        &format!("1 ~ bernoulli(inv_logit(x)); {prior}"),
+    );
 }

@@ -16,7 +16,10 @@ pub(super) fn solver(name: &str) -> Option<&'static str> {
         ("map_rect", "the parallel map"),
     ];
     let is_solver = |family: &str| name.starts_with(family) && known_to_stan(name);
-    families.iter().find(|(family, _)| is_solver(family)).map(|(_, words)| *words)
+    families
+        .iter()
+        .find(|(family, _)| is_solver(family))
+        .map(|(_, words)| *words)
 }
 
 /// What took the place of a function that was removed from Stan.
@@ -41,6 +44,9 @@ mod tests {
     fn solvers_are_known_by_their_family() {
         assert_eq!(solver("ode_rk45"), Some("the differential equation solver"));
         assert_eq!(solver("ode_foo"), None);
-        assert_eq!(solver("solve_newton_tol"), Some("the algebraic equation solver"));
+        assert_eq!(
+            solver("solve_newton_tol"),
+            Some("the algebraic equation solver")
+        );
     }
 }

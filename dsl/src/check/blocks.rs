@@ -17,9 +17,13 @@ impl Checker {
         let data = declarations(self, Block::Data, &program.data);
         let transformed_data = self.block(Block::TransformedData, &program.transformed_data);
         let parameters = declarations(self, Block::Parameters, &program.parameters);
-        let transformed_parameters = self.block(Block::TransformedParameters, &program.transformed_parameters);
+        let transformed_parameters = self.block(
+            Block::TransformedParameters,
+            &program.transformed_parameters,
+        );
         let model = self.block(Block::Model, &program.model);
-        let generated_quantities = self.block(Block::GeneratedQuantities, &program.generated_quantities);
+        let generated_quantities =
+            self.block(Block::GeneratedQuantities, &program.generated_quantities);
         hir::Program {
             variables: std::mem::take(&mut self.scope.variables),
             functions,
@@ -34,7 +38,9 @@ impl Checker {
 
     fn block(&mut self, kind: Block, block: &Option<ast::Block>) -> Vec<hir::Statement> {
         self.context = Context::in_block(kind);
-        let Some(block) = block else { return Vec::new() };
+        let Some(block) = block else {
+            return Vec::new();
+        };
         let mark = self.scope.open();
         let checked = self.statements(&block.statements);
         // The variables of the model block are its own; those of the others are seen below.

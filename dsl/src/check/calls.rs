@@ -69,7 +69,8 @@ impl Checker {
     fn no_function(&self, name: &ast::Ident) -> Diagnostic {
         let text = &name.name;
         if let Some(what) = solver(text) {
-            return Diagnostic::unsupported(name.span, format!("{what} `{text}`")).label("called here");
+            return Diagnostic::unsupported(name.span, format!("{what} `{text}`"))
+                .label("called here");
         }
         if let Some(replacement) = replacement(text) {
             return Diagnostic::error(name.span, format!("`{text}` was removed from Stan"))
@@ -77,7 +78,8 @@ impl Checker {
                 .help(format!("write `{replacement}`"));
         }
         if library::known_to_stan(text) {
-            let message = format!("`{text}` is a Stan function that Firebrand does not support yet");
+            let message =
+                format!("`{text}` is a Stan function that Firebrand does not support yet");
             return Diagnostic::error(name.span, message).label("called here");
         }
         if let Some(binding) = self.scope.find(text) {
@@ -90,15 +92,23 @@ impl Checker {
         let diagnostic = Diagnostic::error(name.span, format!("there is no function `{text}`"))
             .label("not known")
             .suggest(text, own.chain(library::names()));
-        match text.strip_suffix("_log").or_else(|| text.strip_suffix("_cdf_log")) {
-            Some(base) => diagnostic.help(format!("densities are now called `{base}_lpdf` or `{base}_lpmf`")),
+        match text
+            .strip_suffix("_log")
+            .or_else(|| text.strip_suffix("_cdf_log"))
+        {
+            Some(base) => diagnostic.help(format!(
+                "densities are now called `{base}_lpdf` or `{base}_lpmf`"
+            )),
             None => diagnostic,
         }
     }
 
     /// Checks that a function with such a name may be called here.
     fn check_call_site(&mut self, name: &ast::Ident) {
-        let (block, function) = (self.context.block, self.context.function.as_ref().map(|(_, s)| *s));
+        let (block, function) = (
+            self.context.block,
+            self.context.function.as_ref().map(|(_, s)| *s),
+        );
         let (allowed, places) = match Suffix::of(&name.name) {
             Suffix::Rng => (
                 match function {
@@ -136,7 +146,11 @@ impl Checker {
                 None => format!("in the `{}` block", block.name()),
             };
             let message = format!("`{}` cannot be called {place}", name.name);
-            self.report(Diagnostic::error(name.span, message).label("called here").note(places));
+            self.report(
+                Diagnostic::error(name.span, message)
+                    .label("called here")
+                    .note(places),
+            );
         }
     }
 
@@ -146,18 +160,24 @@ impl Checker {
         let suffix = Suffix::of(text);
         if conditional && !suffix.is_conditional() {
             self.report(
-                Diagnostic::error(name.span, format!("the arguments of `{text}` are separated by commas"))
-                    .label("a bar follows its first argument")
-                    .note("a bar belongs to densities, masses and cumulative distributions"),
+                Diagnostic::error(
+                    name.span,
+                    format!("the arguments of `{text}` are separated by commas"),
+                )
+                .label("a bar follows its first argument")
+                .note("a bar belongs to densities, masses and cumulative distributions"),
             );
         }
         let needed = suffix.is_conditional() && !text.ends_with("_cdf") && args.len() > 1;
         if needed && !conditional {
             self.report(
-                Diagnostic::error(name.span, format!("a bar follows the first argument of `{text}`"))
-                    .label("found a comma")
-                    .related(args[0].span, "the bar comes after this")
-                    .help(format!("write `{text}(y | ...)`")),
+                Diagnostic::error(
+                    name.span,
+                    format!("a bar follows the first argument of `{text}`"),
+                )
+                .label("found a comma")
+                .related(args[0].span, "the bar comes after this")
+                .help(format!("write `{text}(y | ...)`")),
             );
         }
     }
@@ -169,9 +189,12 @@ impl Checker {
         for (arg, param) in args.iter().zip(&params) {
             if param.data_only && !self.is_data_only(arg) {
                 self.report(
-                    Diagnostic::error(arg.span, format!("this argument of `{function}` must be data"))
-                        .label("may depend on parameters")
-                        .related(param.span, "declared as data here"),
+                    Diagnostic::error(
+                        arg.span,
+                        format!("this argument of `{function}` must be data"),
+                    )
+                    .label("may depend on parameters")
+                    .related(param.span, "declared as data here"),
                 );
             }
         }
@@ -186,9 +209,15 @@ impl Checker {
         span: Span,
     ) -> hir::Expression {
         let name = &distribution.name;
-        let checked: Vec<_> = std::iter::once(value).chain(args).map(|arg| self.expression(arg)).collect();
+        let checked: Vec<_> = std::iter::once(value)
+            .chain(args)
+            .map(|arg| self.expression(arg))
+            .collect();
         let candidates = [format!("{name}_lpdf"), format!("{name}_lpmf")];
-        let known: Vec<&String> = candidates.iter().filter(|name| self.is_function(name)).collect();
+        let known: Vec<&String> = candidates
+            .iter()
+            .filter(|name| self.is_function(name))
+            .collect();
         if known.is_empty() {
             let diagnostic = self.no_distribution(distribution);
             return self.wrong(diagnostic, span);
@@ -219,20 +248,31 @@ impl Checker {
             Suffix::Lpdf | Suffix::Lpmf | Suffix::Lupdf | Suffix::Lupmf | Suffix::Cumulative
         );
         if let (true, Some((base, _))) = (with_suffix, name.rsplit_once('_')) {
-            return Diagnostic::error(span, format!("after `~` comes the name of a distribution, not `{name}`"))
-                .label("has a suffix")
-                .help(format!("write `{base}`"));
+            return Diagnostic::error(
+                span,
+                format!("after `~` comes the name of a distribution, not `{name}`"),
+            )
+            .label("has a suffix")
+            .help(format!("write `{base}`"));
         }
-        if library::known_to_stan(&format!("{name}_lpdf")) || library::known_to_stan(&format!("{name}_lpmf")) {
-            let message = format!("`{name}` is a Stan distribution that Firebrand does not support yet");
+        if library::known_to_stan(&format!("{name}_lpdf"))
+            || library::known_to_stan(&format!("{name}_lpmf"))
+        {
+            let message =
+                format!("`{name}` is a Stan distribution that Firebrand does not support yet");
             return Diagnostic::error(span, message).label("used here");
         }
         let own = self.functions.iter().map(|function| function.name.as_str());
         let names: Vec<&str> = own
             .chain(library::names())
-            .filter_map(|name| name.strip_suffix("_lpdf").or_else(|| name.strip_suffix("_lpmf")))
+            .filter_map(|name| {
+                name.strip_suffix("_lpdf")
+                    .or_else(|| name.strip_suffix("_lpmf"))
+            })
             .collect();
-        Diagnostic::error(span, format!("there is no distribution `{name}`")).label("not known").suggest(name, names)
+        Diagnostic::error(span, format!("there is no distribution `{name}`"))
+            .label("not known")
+            .suggest(name, names)
     }
 }
 
@@ -244,11 +284,14 @@ fn unresolved(name: &str, span: Span, types: &[Type], resolution: Resolution) ->
         list => format!("found ({})", list.join(", ")),
     };
     let (message, usages) = match resolution {
-        Resolution::Ambiguous(usages) => {
-            (format!("several functions `{name}` take these arguments equally well"), usages)
-        }
+        Resolution::Ambiguous(usages) => (
+            format!("several functions `{name}` take these arguments equally well"),
+            usages,
+        ),
         Resolution::Mismatch(usages) => (format!("`{name}` does not take these arguments"), usages),
-        Resolution::Found(..) | Resolution::Missing => (format!("there is no function `{name}`"), vec![]),
+        Resolution::Found(..) | Resolution::Missing => {
+            (format!("there is no function `{name}`"), vec![])
+        }
     };
     let diagnostic = Diagnostic::error(span, message).label(found);
     if usages.is_empty() {

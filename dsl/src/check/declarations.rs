@@ -36,15 +36,31 @@ impl Checker {
         let (type_, sized) = self.declared_type(ty);
         let mut declarations = Vec::new();
         for declarator in names {
-            let value = declarator.value.as_ref().map(|value| self.expression(value));
+            let value = declarator
+                .value
+                .as_ref()
+                .map(|value| self.expression(value));
             let slot = self.declare_variable(&declarator.name, type_.clone());
             if let Some(value) = &value {
-                self.check_assigned(&type_, value, &declarator.name.name, Some(declarator.name.span));
+                self.check_assigned(
+                    &type_,
+                    value,
+                    &declarator.name.name,
+                    Some(declarator.name.span),
+                );
             }
             if let Some(sized) = &sized {
                 let name = declarator.name.name.clone();
                 let span = declarator.name.span;
-                declarations.push((hir::Declaration { slot, name, type_: sized.clone(), span }, value));
+                declarations.push((
+                    hir::Declaration {
+                        slot,
+                        name,
+                        type_: sized.clone(),
+                        span,
+                    },
+                    value,
+                ));
             }
         }
         declarations
@@ -54,25 +70,45 @@ impl Checker {
     fn declare_variable(&mut self, name: &ast::Ident, type_: Type) -> Slot {
         let block = self.context.block;
         let global = self.context.top_level && block != Block::Model;
-        let role = if global { Role::Global(block) } else { Role::Local };
-        let known = matches!(block, Block::Data | Block::TransformedData | Block::GeneratedQuantities);
+        let role = if global {
+            Role::Global(block)
+        } else {
+            Role::Local
+        };
+        let known = matches!(
+            block,
+            Block::Data | Block::TransformedData | Block::GeneratedQuantities
+        );
         let depends = !known && type_.scalar() != Type::Int;
         self.declare(name, type_, role, depends)
     }
 
     /// Brings a name into scope, if it is free.
-    pub(super) fn declare(&mut self, name: &ast::Ident, type_: Type, role: Role, depends: bool) -> Slot {
+    pub(super) fn declare(
+        &mut self,
+        name: &ast::Ident,
+        type_: Type,
+        role: Role,
+        depends: bool,
+    ) -> Slot {
         self.check_name(name);
         if let Some(earlier) = self.scope.find(&name.name) {
-            let diagnostic = Diagnostic::error(name.span, format!("`{}` is already declared", name.name))
-                .label("declared again here")
-                .related(earlier.span, "declared here");
+            let diagnostic =
+                Diagnostic::error(name.span, format!("`{}` is already declared", name.name))
+                    .label("declared again here")
+                    .related(earlier.span, "declared here");
             self.report(diagnostic);
-        } else if role != Role::Argument && self.functions.iter().any(|function| function.name == name.name) {
+        } else if role != Role::Argument
+            && self
+                .functions
+                .iter()
+                .any(|function| function.name == name.name)
+        {
             let message = format!("`{}` is already the name of a function", name.name);
             self.report(Diagnostic::error(name.span, message).label("declared again here"));
         }
-        self.scope.declare(&name.name, type_, role, depends, name.span)
+        self.scope
+            .declare(&name.name, type_, role, depends, name.span)
     }
 
     pub(super) fn check_name(&mut self, name: &ast::Ident) {
@@ -85,7 +121,12 @@ impl Checker {
     /// The type of a declaration, and that type with its sizes unless it was refused.
     fn declared_type(&mut self, ty: &ast::DeclType) -> (Type, Option<SizedType>) {
         let array: Vec<_> = ty.array_sizes.iter().map(|size| self.size(size)).collect();
-        let ast::DeclElement::Base { base, constraint, sizes } = &ty.element else {
+        let ast::DeclElement::Base {
+            base,
+            constraint,
+            sizes,
+        } = &ty.element
+        else {
             self.unsupported(ty.span, "tuples");
             return (Type::Unknown, None);
         };
@@ -94,13 +135,19 @@ impl Checker {
             self.unsupported(ty.span, unsupported_type(*base));
             return (Type::Unknown, None);
         };
-        let parameter = matches!(self.context.block, Block::Parameters | Block::TransformedParameters);
+        let parameter = matches!(
+            self.context.block,
+            Block::Parameters | Block::TransformedParameters
+        );
         if self.context.top_level && parameter && type_ == Type::Int {
             let block = self.context.block.name();
             self.report(
-                Diagnostic::error(ty.span, format!("variables of the `{block}` block cannot be ints"))
-                    .label("declared as int")
-                    .note("the log density must be differentiable in its parameters"),
+                Diagnostic::error(
+                    ty.span,
+                    format!("variables of the `{block}` block cannot be ints"),
+                )
+                .label("declared as int")
+                .note("the log density must be differentiable in its parameters"),
             );
         }
         let type_ = type_.array_of(array.len());
@@ -110,21 +157,34 @@ impl Checker {
                 lower: self.bound(lower.as_deref(), &type_, "the lower bound"),
                 upper: self.bound(upper.as_deref(), &type_, "the upper bound"),
             },
-            ast::Constraint::Affine { offset, multiplier, .. } => Constraint::Affine {
+            ast::Constraint::Affine {
+                offset, multiplier, ..
+            } => Constraint::Affine {
                 offset: self.bound(offset.as_deref(), &type_, "the offset"),
                 multiplier: self.bound(multiplier.as_deref(), &type_, "the multiplier"),
             },
         };
-        (type_, Some(SizedType { array, element, constraint }))
+        (
+            type_,
+            Some(SizedType {
+                array,
+                element,
+                constraint,
+            }),
+        )
     }
 
     /// A size: an int, and in the declarations of a block one that is known from data.
     fn size(&mut self, size: &ast::Expr) -> hir::Expression {
         let size = self.int_expression(size, "a size");
-        if self.context.top_level && self.context.block != Block::Model && !self.is_data_only(&size) {
+        if self.context.top_level && self.context.block != Block::Model && !self.is_data_only(&size)
+        {
             self.report(
-                Diagnostic::error(size.span, "the sizes of a block's variables must be known from data")
-                    .label("depends on parameters"),
+                Diagnostic::error(
+                    size.span,
+                    "the sizes of a block's variables must be known from data",
+                )
+                .label("depends on parameters"),
             );
         }
         size
@@ -132,11 +192,21 @@ impl Checker {
 
     /// A bound, offset or multiplier of a variable of type `declared`: a number, or a container
     /// of the same shape.
-    fn bound(&mut self, bound: Option<&ast::Expr>, declared: &Type, what: &str) -> Option<hir::Expression> {
+    fn bound(
+        &mut self,
+        bound: Option<&ast::Expr>,
+        declared: &Type,
+        what: &str,
+    ) -> Option<hir::Expression> {
         let bound = self.expression(bound?);
         let scalar = bound.type_.is_scalar();
-        let fits = scalar || bound.type_ == Type::Unknown || bound.type_.promoted() == declared.promoted();
-        let expected = if declared.is_scalar() { "a number".to_string() } else { format!("a number or `{declared}`") };
+        let fits =
+            scalar || bound.type_ == Type::Unknown || bound.type_.promoted() == declared.promoted();
+        let expected = if declared.is_scalar() {
+            "a number".to_string()
+        } else {
+            format!("a number or `{declared}`")
+        };
         if !fits {
             self.report(
                 Diagnostic::error(bound.span, format!("{what} does not fit the variable"))
@@ -162,9 +232,12 @@ impl Checker {
         if value.type_.converts_to(expected) {
             return;
         }
-        let message = format!("a value of type `{}` cannot be assigned to `{name}`", value.type_);
-        let mut diagnostic =
-            Diagnostic::error(value.span, message).label(format!("found `{}`, expected `{expected}`", value.type_));
+        let message = format!(
+            "a value of type `{}` cannot be assigned to `{name}`",
+            value.type_
+        );
+        let mut diagnostic = Diagnostic::error(value.span, message)
+            .label(format!("found `{}`, expected `{expected}`", value.type_));
         if let Some(span) = declared {
             diagnostic = diagnostic.related(span, format!("declared as `{expected}`"));
         }

@@ -16,7 +16,11 @@ impl Checker {
             ast::ExprKind::Real(value) => of(ExpressionKind::Real(*value), Type::Real),
             ast::ExprKind::Imaginary(_) => self.unsupported(span, "complex numbers"),
             ast::ExprKind::Variable(name) => self.variable(name),
-            ast::ExprKind::Call { name, args, conditional } => self.call_expression(name, args, *conditional, span),
+            ast::ExprKind::Call {
+                name,
+                args,
+                conditional,
+            } => self.call_expression(name, args, *conditional, span),
             ast::ExprKind::Target => self.target(span),
             ast::ExprKind::Unary { op, operand } => {
                 let operand = self.expression(operand);
@@ -31,26 +35,40 @@ impl Checker {
                 let operand = self.expression(operand);
                 self.unary(UnaryOp::Transpose, "'", operand, span)
             }
-            ast::ExprKind::Binary { op, op_span, left, right } => {
+            ast::ExprKind::Binary {
+                op,
+                op_span,
+                left,
+                right,
+            } => {
                 let left = self.expression(left);
                 let right = self.expression(right);
                 self.binary(*op, *op_span, left, right)
             }
-            ast::ExprKind::Ternary { condition, then, otherwise } => self.ternary(condition, then, otherwise, span),
+            ast::ExprKind::Ternary {
+                condition,
+                then,
+                otherwise,
+            } => self.ternary(condition, then, otherwise, span),
             ast::ExprKind::Index { base, indices } => {
                 let base = self.expression(base);
                 self.index_expression(base, indices, span)
             }
             ast::ExprKind::Array(elements) => self.array(elements, span),
             ast::ExprKind::RowVector(elements) => self.row_vector(elements, span),
-            ast::ExprKind::Project { .. } | ast::ExprKind::Tuple(_) => self.unsupported(span, "tuples"),
+            ast::ExprKind::Project { .. } | ast::ExprKind::Tuple(_) => {
+                self.unsupported(span, "tuples")
+            }
             ast::ExprKind::Error => unknown(span),
         }
     }
 
     /// Refuses a construct of the language by name.
     pub(super) fn unsupported(&mut self, span: Span, construct: &str) -> hir::Expression {
-        self.wrong(Diagnostic::unsupported(span, construct).label("used here"), span)
+        self.wrong(
+            Diagnostic::unsupported(span, construct).label("used here"),
+            span,
+        )
     }
 
     /// An expression that must be an int; `what` names it in messages.
@@ -68,7 +86,11 @@ impl Checker {
         if let Some(binding) = self.scope.find(&name.name) {
             let type_ = self.scope.variables[binding.slot].type_.clone();
             let kind = ExpressionKind::Variable(binding.slot);
-            return hir::Expression { kind, type_, span: name.span };
+            return hir::Expression {
+                kind,
+                type_,
+                span: name.span,
+            };
         }
         let diagnostic = self.no_variable(name);
         self.wrong(diagnostic, name.span)
@@ -88,19 +110,27 @@ impl Checker {
     }
 
     fn target(&mut self, span: Span) -> hir::Expression {
-        let Context { block, function, .. } = &self.context;
+        let Context {
+            block, function, ..
+        } = &self.context;
         let allowed = match function {
             Some((_, suffix)) => *suffix == Suffix::Lp,
             None => matches!(block, Block::Model | Block::TransformedParameters),
         };
         if !allowed {
-            let diagnostic = Diagnostic::error(span, "`target()` has no value here").label("not allowed here").note(
-                "it can be used in the model block, in transformed parameters, \
+            let diagnostic = Diagnostic::error(span, "`target()` has no value here")
+                .label("not allowed here")
+                .note(
+                    "it can be used in the model block, in transformed parameters, \
                      and in functions whose name ends in `_lp`",
-            );
+                );
             return self.wrong(diagnostic, span);
         }
-        hir::Expression { kind: ExpressionKind::Target, type_: Type::Real, span }
+        hir::Expression {
+            kind: ExpressionKind::Target,
+            type_: Type::Real,
+            span,
+        }
     }
 
     fn ternary(
@@ -115,30 +145,55 @@ impl Checker {
         let otherwise = self.expression(otherwise);
         match common_type(&then.type_, &otherwise.type_) {
             Some(type_) => {
-                let kind = ExpressionKind::Conditional(Box::new(condition), Box::new(then), Box::new(otherwise));
+                let kind = ExpressionKind::Conditional(
+                    Box::new(condition),
+                    Box::new(then),
+                    Box::new(otherwise),
+                );
                 hir::Expression { kind, type_, span }
             }
             None => {
-                let diagnostic = Diagnostic::error(span, "the two values of a choice must have one type")
-                    .label("chosen here")
-                    .related(then.span, format!("this is `{}`", then.type_))
-                    .related(otherwise.span, format!("this is `{}`", otherwise.type_));
+                let diagnostic =
+                    Diagnostic::error(span, "the two values of a choice must have one type")
+                        .label("chosen here")
+                        .related(then.span, format!("this is `{}`", then.type_))
+                        .related(otherwise.span, format!("this is `{}`", otherwise.type_));
                 self.wrong(diagnostic, span)
             }
         }
     }
 
     fn array(&mut self, elements: &[ast::Expr], span: Span) -> hir::Expression {
-        let elements: Vec<_> = elements.iter().map(|element| self.expression(element)).collect();
-        let Some(element) = self.element_type(&elements, "an array") else { return unknown(span) };
-        let type_ = if element == Type::Unknown { element } else { element.array() };
-        hir::Expression { kind: ExpressionKind::Array(elements), type_, span }
+        let elements: Vec<_> = elements
+            .iter()
+            .map(|element| self.expression(element))
+            .collect();
+        let Some(element) = self.element_type(&elements, "an array") else {
+            return unknown(span);
+        };
+        let type_ = if element == Type::Unknown {
+            element
+        } else {
+            element.array()
+        };
+        hir::Expression {
+            kind: ExpressionKind::Array(elements),
+            type_,
+            span,
+        }
     }
 
     fn row_vector(&mut self, elements: &[ast::Expr], span: Span) -> hir::Expression {
-        let elements: Vec<_> = elements.iter().map(|element| self.expression(element)).collect();
+        let elements: Vec<_> = elements
+            .iter()
+            .map(|element| self.expression(element))
+            .collect();
         if elements.is_empty() {
-            return hir::Expression { kind: ExpressionKind::Row(elements), type_: Type::RowVector, span };
+            return hir::Expression {
+                kind: ExpressionKind::Row(elements),
+                type_: Type::RowVector,
+                span,
+            };
         }
         let Some(element) = self.element_type(&elements, "a row vector or matrix") else {
             return unknown(span);
@@ -154,7 +209,11 @@ impl Checker {
                 return self.wrong(diagnostic, span);
             }
         };
-        hir::Expression { kind: ExpressionKind::Row(elements), type_, span }
+        hir::Expression {
+            kind: ExpressionKind::Row(elements),
+            type_,
+            span,
+        }
     }
 
     /// The type that all elements convert to.
@@ -187,9 +246,9 @@ impl Checker {
             ExpressionKind::Int(_) | ExpressionKind::Real(_) => true,
             ExpressionKind::Variable(slot) => !self.scope.depends(*slot),
             ExpressionKind::Unary(_, operand) => self.is_data_only(operand),
-            ExpressionKind::Binary(_, a, b) | ExpressionKind::And(a, b) | ExpressionKind::Or(a, b) => {
-                self.is_data_only(a) && self.is_data_only(b)
-            }
+            ExpressionKind::Binary(_, a, b)
+            | ExpressionKind::And(a, b)
+            | ExpressionKind::Or(a, b) => self.is_data_only(a) && self.is_data_only(b),
             ExpressionKind::Conditional(a, b, c) => {
                 self.is_data_only(a) && self.is_data_only(b) && self.is_data_only(c)
             }
@@ -212,5 +271,9 @@ impl Checker {
 
 /// The type that values of both types convert to.
 fn common_type(a: &Type, b: &Type) -> Option<Type> {
-    if *a == Type::Unknown || a.converts_to(b) { Some(b.clone()) } else { b.converts_to(a).then(|| a.clone()) }
+    if *a == Type::Unknown || a.converts_to(b) {
+        Some(b.clone())
+    } else {
+        b.converts_to(a).then(|| a.clone())
+    }
 }

@@ -23,7 +23,13 @@ fn sequence(statements: &[Statement]) -> Flow {
     let mut result = Flow::Continues;
     for statement in statements {
         match flow(statement) {
-            Flow::Returns => return if result == Flow::LeavesLoop { result } else { Flow::Returns },
+            Flow::Returns => {
+                return if result == Flow::LeavesLoop {
+                    result
+                } else {
+                    Flow::Returns
+                };
+            }
             Flow::LeavesLoop => result = Flow::LeavesLoop,
             Flow::Continues => {}
         }
@@ -33,10 +39,14 @@ fn sequence(statements: &[Statement]) -> Flow {
 
 fn flow(statement: &Statement) -> Flow {
     match &statement.kind {
-        StatementKind::Return(_) | StatementKind::Reject(_) | StatementKind::FatalError(_) => Flow::Returns,
+        StatementKind::Return(_) | StatementKind::Reject(_) | StatementKind::FatalError(_) => {
+            Flow::Returns
+        }
         StatementKind::Break => Flow::LeavesLoop,
         StatementKind::Block(body) => sequence(body),
-        StatementKind::If { then, otherwise, .. } => match (sequence(then), sequence(otherwise)) {
+        StatementKind::If {
+            then, otherwise, ..
+        } => match (sequence(then), sequence(otherwise)) {
             (Flow::Returns, Flow::Returns) => Flow::Returns,
             (Flow::LeavesLoop, _) | (_, Flow::LeavesLoop) => Flow::LeavesLoop,
             _ => Flow::Continues,
@@ -44,13 +54,17 @@ fn flow(statement: &Statement) -> Flow {
         StatementKind::While { condition, body } => match sequence(body) {
             Flow::Returns => Flow::Returns,
             // A loop that ends by returning only.
-            Flow::Continues if matches!(condition.kind, ExpressionKind::Int(n) if n != 0) => Flow::Returns,
+            Flow::Continues if matches!(condition.kind, ExpressionKind::Int(n) if n != 0) => {
+                Flow::Returns
+            }
             _ => Flow::Continues,
         },
-        StatementKind::For { body, .. } | StatementKind::ForEach { body, .. } => match sequence(body) {
-            Flow::Returns => Flow::Returns,
-            _ => Flow::Continues,
-        },
+        StatementKind::For { body, .. } | StatementKind::ForEach { body, .. } => {
+            match sequence(body) {
+                Flow::Returns => Flow::Returns,
+                _ => Flow::Continues,
+            }
+        }
         _ => Flow::Continues,
     }
 }

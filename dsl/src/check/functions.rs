@@ -31,7 +31,10 @@ pub(super) struct Param {
 
 impl UserSignature {
     pub fn types(&self) -> Vec<Type> {
-        self.params.iter().map(|param| param.type_.clone()).collect()
+        self.params
+            .iter()
+            .map(|param| param.type_.clone())
+            .collect()
     }
 
     /// `real f(int, data vector)`
@@ -47,13 +50,20 @@ impl UserSignature {
 
 impl Checker {
     pub(super) fn user_functions(&mut self, block: &ast::FunctionsBlock) -> Vec<hir::UserFunction> {
-        let numbers: Vec<Option<usize>> = block.functions.iter().map(|function| self.signature(function)).collect();
+        let numbers: Vec<Option<usize>> = block
+            .functions
+            .iter()
+            .map(|function| self.signature(function))
+            .collect();
         let undefined: Vec<Diagnostic> = self
             .functions
             .iter()
             .filter(|signature| !signature.defined && !signature.types().contains(&Type::Unknown))
             .map(|signature| {
-                let message = format!("the function `{}` is declared but not defined", signature.name);
+                let message = format!(
+                    "the function `{}` is declared but not defined",
+                    signature.name
+                );
                 Diagnostic::error(signature.span, message).label("has no body anywhere")
             })
             .collect();
@@ -72,7 +82,11 @@ impl Checker {
     fn signature(&mut self, function: &ast::Function) -> Option<usize> {
         let name = &function.name;
         self.check_name(name);
-        let params: Vec<Param> = function.params.iter().map(|param| self.param(param)).collect();
+        let params: Vec<Param> = function
+            .params
+            .iter()
+            .map(|param| self.param(param))
+            .collect();
         let returns = match &function.returns {
             Some(type_) => self.unsized_type(type_),
             None => Type::Void,
@@ -87,31 +101,39 @@ impl Checker {
         self.check_suffix(function, &signature);
         let types = signature.types();
         // Types that are not supported cannot be told apart.
-        let same = self
-            .functions
-            .iter()
-            .position(|f| f.name == signature.name && f.types() == types && !types.contains(&Type::Unknown));
+        let same = self.functions.iter().position(|f| {
+            f.name == signature.name && f.types() == types && !types.contains(&Type::Unknown)
+        });
         let Some(number) = same else {
             if let Some(library) = crate::library::lookup(&signature.name)
                 && !types.contains(&Type::Unknown)
                 && library.signature.returns(&types).is_some()
             {
-                let message = format!("Stan has a function `{}` with these arguments", signature.name);
+                let message = format!(
+                    "Stan has a function `{}` with these arguments",
+                    signature.name
+                );
                 self.report(Diagnostic::error(name.span, message).label("defined again here"));
             }
             self.functions.push(signature);
             return Some(self.functions.len() - 1);
         };
         let earlier = &mut self.functions[number];
-        let data_only = |s: &UserSignature| s.params.iter().map(|p| p.data_only).collect::<Vec<_>>();
-        let alike = earlier.returns == signature.returns && data_only(earlier) == data_only(&signature);
+        let data_only =
+            |s: &UserSignature| s.params.iter().map(|p| p.data_only).collect::<Vec<_>>();
+        let alike =
+            earlier.returns == signature.returns && data_only(earlier) == data_only(&signature);
         if (earlier.defined && signature.defined) || !alike {
             let message = match alike {
-                true => format!("`{}` is defined twice with the same arguments", signature.name),
+                true => format!(
+                    "`{}` is defined twice with the same arguments",
+                    signature.name
+                ),
                 false => format!("`{}` was declared differently before", signature.name),
             };
-            let diagnostic =
-                Diagnostic::error(name.span, message).label(signature.usage()).related(earlier.span, earlier.usage());
+            let diagnostic = Diagnostic::error(name.span, message)
+                .label(signature.usage())
+                .related(earlier.span, earlier.usage());
             // One message is enough.
             earlier.defined = true;
             self.report(diagnostic);
@@ -122,7 +144,11 @@ impl Checker {
     }
 
     fn param(&mut self, param: &ast::Param) -> Param {
-        Param { type_: self.unsized_type(&param.ty), data_only: param.data_only, span: param.span }
+        Param {
+            type_: self.unsized_type(&param.ty),
+            data_only: param.data_only,
+            span: param.span,
+        }
     }
 
     fn check_suffix(&mut self, function: &ast::Function, signature: &UserSignature) {
@@ -137,15 +163,17 @@ impl Checker {
                 self.unsupported(function.name.span, "functions that add to the log Jacobian");
                 None
             }
-            _ if suffix.is_conditional() && !matches!(signature.returns, Type::Real | Type::Unknown) => {
+            _ if suffix.is_conditional()
+                && !matches!(signature.returns, Type::Real | Type::Unknown) =>
+            {
                 Some(format!("`{name}` must return a real"))
             }
-            Suffix::Lpdf if matches!(variate, Some(Type::Int) | None) => {
-                Some("the first argument of a density is real: ints have a mass, `_lpmf`".to_string())
-            }
-            Suffix::Lpmf if !matches!(variate, Some(Type::Int | Type::Unknown)) => {
-                Some("the first argument of a mass is int: reals have a density, `_lpdf`".to_string())
-            }
+            Suffix::Lpdf if matches!(variate, Some(Type::Int) | None) => Some(
+                "the first argument of a density is real: ints have a mass, `_lpmf`".to_string(),
+            ),
+            Suffix::Lpmf if !matches!(variate, Some(Type::Int | Type::Unknown)) => Some(
+                "the first argument of a mass is int: reals have a density, `_lpdf`".to_string(),
+            ),
             _ => None,
         };
         if let Some(problem) = problem {
@@ -153,7 +181,12 @@ impl Checker {
         }
     }
 
-    fn function_body(&mut self, function: &ast::Function, body: &ast::Block, number: usize) -> hir::UserFunction {
+    fn function_body(
+        &mut self,
+        function: &ast::Function,
+        body: &ast::Block,
+        number: usize,
+    ) -> hir::UserFunction {
         let signature = self.functions[number].clone();
         let outer_scope = std::mem::take(&mut self.scope);
         let suffix = Suffix::of(&signature.name);
@@ -174,7 +207,8 @@ impl Checker {
         if !matches!(signature.returns, Type::Void) && !always_returns(&checked) {
             let message = format!("`{}` can end without returning a value", signature.name);
             self.report(
-                Diagnostic::error(function.name.span, message).label(format!("must return `{}`", signature.returns)),
+                Diagnostic::error(function.name.span, message)
+                    .label(format!("must return `{}`", signature.returns)),
             );
         }
         hir::UserFunction {

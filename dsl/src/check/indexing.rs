@@ -12,7 +12,10 @@ fn indexed_type(base: &Type, indices: &[Index]) -> Result<Type, usize> {
     let single = |index: &Index| matches!(index, Index::Single(_));
     match base {
         Type::Unknown => Ok(Type::Unknown),
-        Type::Array { element, dimensions } => {
+        Type::Array {
+            element,
+            dimensions,
+        } => {
             let (own, rest) = indices.split_at(indices.len().min(*dimensions));
             let left = dimensions - own.iter().filter(|index| single(index)).count();
             let inner = indexed_type(element, rest).map_err(|taken| dimensions + taken)?;
@@ -20,7 +23,11 @@ fn indexed_type(base: &Type, indices: &[Index]) -> Result<Type, usize> {
         }
         Type::Matrix => match indices {
             [] => Ok(Type::Matrix),
-            [row] => Ok(if single(row) { Type::RowVector } else { Type::Matrix }),
+            [row] => Ok(if single(row) {
+                Type::RowVector
+            } else {
+                Type::Matrix
+            }),
             [row, column] => Ok(match (single(row), single(column)) {
                 (true, true) => Type::Real,
                 (true, false) => Type::RowVector,
@@ -31,7 +38,11 @@ fn indexed_type(base: &Type, indices: &[Index]) -> Result<Type, usize> {
         },
         Type::Vector | Type::RowVector => match indices {
             [] => Ok(base.clone()),
-            [index] => Ok(if single(index) { Type::Real } else { base.clone() }),
+            [index] => Ok(if single(index) {
+                Type::Real
+            } else {
+                base.clone()
+            }),
             _ => Err(1),
         },
         _ if indices.is_empty() => Ok(base.clone()),
@@ -49,7 +60,11 @@ impl Checker {
         let indices = self.indices(indices);
         match self.select(&base.type_, &indices, span) {
             Type::Unknown => unknown(span),
-            type_ => hir::Expression { kind: ExpressionKind::Index(Box::new(base), indices), type_, span },
+            type_ => hir::Expression {
+                kind: ExpressionKind::Index(Box::new(base), indices),
+                type_,
+                span,
+            },
         }
     }
 
@@ -65,15 +80,18 @@ impl Checker {
                     Type::Int | Type::Unknown => Index::Single(index),
                     type_ if *type_ == Type::Int.array() => Index::Multiple(index),
                     type_ => {
-                        let diagnostic = Diagnostic::error(index.span, "an index is an int or an array of ints")
-                            .label(format!("found `{type_}`"));
+                        let diagnostic =
+                            Diagnostic::error(index.span, "an index is an int or an array of ints")
+                                .label(format!("found `{type_}`"));
                         Index::Single(self.wrong(diagnostic, index.span))
                     }
                 }
             }
             ast::Index::Slice { first, last, .. } => {
-                let mut end =
-                    |end: &Option<ast::Expr>| end.as_ref().map(|end| self.int_expression(end, "the end of a range"));
+                let mut end = |end: &Option<ast::Expr>| {
+                    end.as_ref()
+                        .map(|end| self.int_expression(end, "the end of a range"))
+                };
                 Index::Range(end(first), end(last))
             }
         }
@@ -97,13 +115,22 @@ impl Checker {
             ast::LValueKind::Variable(name) => {
                 let slot = self.assignable(name)?;
                 let type_ = self.scope.variables[slot].type_.clone();
-                Some(hir::Place { slot, indices: Vec::new(), type_, span: target.span })
+                Some(hir::Place {
+                    slot,
+                    indices: Vec::new(),
+                    type_,
+                    span: target.span,
+                })
             }
             ast::LValueKind::Index { base, indices } => {
                 let place = self.place(base);
                 let indices = self.indices(indices);
                 let mut place = place?;
-                if place.indices.iter().any(|index| !matches!(index, Index::Single(_))) {
+                if place
+                    .indices
+                    .iter()
+                    .any(|index| !matches!(index, Index::Single(_)))
+                {
                     let construct = "assignment to an index of a selection";
                     self.report(
                         Diagnostic::unsupported(target.span, construct)
@@ -135,19 +162,32 @@ impl Checker {
         let (problem, help) = match binding.role {
             Role::Local => return Some(binding.slot),
             Role::Global(block) if block == self.context.block => return Some(binding.slot),
-            Role::Global(Block::Data) => (format!("`{text}` is data and cannot be assigned to"), None),
-            Role::Global(Block::Parameters) => (format!("`{text}` is a parameter and cannot be assigned to"), None),
+            Role::Global(Block::Data) => {
+                (format!("`{text}` is data and cannot be assigned to"), None)
+            }
+            Role::Global(Block::Parameters) => (
+                format!("`{text}` is a parameter and cannot be assigned to"),
+                None,
+            ),
             Role::Global(block) => {
                 let block = block.name();
-                (format!("`{text}` can be assigned to in the `{block}` block only"), None)
+                (
+                    format!("`{text}` can be assigned to in the `{block}` block only"),
+                    None,
+                )
             }
-            Role::LoopVariable => (format!("the loop variable `{text}` cannot be assigned to"), None),
-            Role::Argument => {
-                (format!("the argument `{text}` cannot be assigned to"), Some("copy it to a local variable first"))
-            }
+            Role::LoopVariable => (
+                format!("the loop variable `{text}` cannot be assigned to"),
+                None,
+            ),
+            Role::Argument => (
+                format!("the argument `{text}` cannot be assigned to"),
+                Some("copy it to a local variable first"),
+            ),
         };
-        let mut diagnostic =
-            Diagnostic::error(name.span, problem).label("assigned to here").related(binding.span, "declared here");
+        let mut diagnostic = Diagnostic::error(name.span, problem)
+            .label("assigned to here")
+            .related(binding.span, "declared here");
         if let Some(help) = help {
             diagnostic = diagnostic.help(help);
         }
@@ -177,7 +217,10 @@ mod tests {
         assert_eq!(selected(&[many(), one()]), Ok(Type::Matrix.array()));
         assert_eq!(selected(&[one(), one(), one()]), Ok(Type::RowVector));
         assert_eq!(selected(&[one(), one(), many(), one()]), Ok(Type::Vector));
-        assert_eq!(selected(&[many(), one(), one(), one()]), Ok(Type::Real.array()));
+        assert_eq!(
+            selected(&[many(), one(), one(), one()]),
+            Ok(Type::Real.array())
+        );
         assert_eq!(selected(&[one(), one(), one(), one(), one()]), Err(4));
         assert_eq!(indexed_type(&Type::Real, &[one()]), Err(0));
     }

@@ -90,7 +90,12 @@ struct Context {
 
 impl Context {
     fn in_block(block: Block) -> Self {
-        Self { block, top_level: true, loops: 0, function: None }
+        Self {
+            block,
+            top_level: true,
+            loops: 0,
+            function: None,
+        }
     }
 
     /// Whether the log density may be added to.
@@ -124,5 +129,9 @@ impl Checker {
 
 /// The expression that stands for one that was reported as wrong.
 fn unknown(span: Span) -> hir::Expression {
-    hir::Expression { kind: ExpressionKind::Int(0), type_: Type::Unknown, span }
+    hir::Expression {
+        kind: ExpressionKind::Int(0),
+        type_: Type::Unknown,
+        span,
+    }
 }

@@ -25,7 +25,10 @@ pub(super) fn binary_type(op: BinaryOp, left: &Type, right: &Type) -> Option<Typ
         _ => None,
     };
     match op {
-        BinaryOp::Add | BinaryOp::Subtract | BinaryOp::ElementMultiply | BinaryOp::ElementDivide => elementwise(),
+        BinaryOp::Add
+        | BinaryOp::Subtract
+        | BinaryOp::ElementMultiply
+        | BinaryOp::ElementDivide => elementwise(),
         BinaryOp::Multiply => match (left, right) {
             (Vector, RowVector) => Some(Matrix),
             (RowVector, Vector) => Some(Real),
@@ -56,7 +59,9 @@ pub(super) fn binary_type(op: BinaryOp, left: &Type, right: &Type) -> Option<Typ
 
 /// Powers are real, and go through arrays too.
 fn power_type(left: &Type, right: &Type) -> Option<Type> {
-    if !matches!(left.scalar(), Type::Int | Type::Real) || !matches!(right.scalar(), Type::Int | Type::Real) {
+    if !matches!(left.scalar(), Type::Int | Type::Real)
+        || !matches!(right.scalar(), Type::Int | Type::Real)
+    {
         return None;
     }
     match (left.promoted(), right.promoted()) {
@@ -105,9 +110,19 @@ pub(super) fn binary_op(op: ast::BinaryOp) -> Option<BinaryOp> {
 }
 
 impl Checker {
-    pub(super) fn unary(&mut self, op: UnaryOp, symbol: &str, operand: hir::Expression, span: Span) -> hir::Expression {
+    pub(super) fn unary(
+        &mut self,
+        op: UnaryOp,
+        symbol: &str,
+        operand: hir::Expression,
+        span: Span,
+    ) -> hir::Expression {
         match unary_type(op, &operand.type_) {
-            Some(type_) => hir::Expression { kind: ExpressionKind::Unary(op, Box::new(operand)), type_, span },
+            Some(type_) => hir::Expression {
+                kind: ExpressionKind::Unary(op, Box::new(operand)),
+                type_,
+                span,
+            },
             None => {
                 let takes = match op {
                     UnaryOp::Not => "an int",
@@ -115,8 +130,8 @@ impl Checker {
                     UnaryOp::Transpose => "a vector, row_vector or matrix",
                 };
                 let message = format!("`{symbol}` cannot be applied to this");
-                let diagnostic =
-                    Diagnostic::error(span, message).label(format!("found `{}`, expected {takes}", operand.type_));
+                let diagnostic = Diagnostic::error(span, message)
+                    .label(format!("found `{}`, expected {takes}", operand.type_));
                 self.wrong(diagnostic, span)
             }
         }
@@ -130,7 +145,9 @@ impl Checker {
         right: hir::Expression,
     ) -> hir::Expression {
         let span = left.span.to(right.span);
-        let Some(function) = binary_op(op) else { return self.logical(op, left, right, span) };
+        let Some(function) = binary_op(op) else {
+            return self.logical(op, left, right, span);
+        };
         match binary_type(function, &left.type_, &right.type_) {
             Some(type_) => {
                 if function == BinaryOp::Divide && type_ == Type::Int {
@@ -156,8 +173,8 @@ impl Checker {
         for side in [&left, &right] {
             if !matches!(side.type_, Type::Int | Type::Unknown) {
                 let message = format!("`{}` combines conditions, which are ints", op.symbol());
-                let diagnostic =
-                    Diagnostic::error(side.span, message).label(format!("found `{}`, expected `int`", side.type_));
+                let diagnostic = Diagnostic::error(side.span, message)
+                    .label(format!("found `{}`, expected `int`", side.type_));
                 self.report(diagnostic);
             }
         }
@@ -166,7 +183,11 @@ impl Checker {
             ast::BinaryOp::And => ExpressionKind::And(left, right),
             _ => ExpressionKind::Or(left, right),
         };
-        hir::Expression { kind, type_: Type::Int, span }
+        hir::Expression {
+            kind,
+            type_: Type::Int,
+            span,
+        }
     }
 }
 
@@ -184,11 +205,20 @@ fn mismatch(
     right: &hir::Expression,
 ) -> Diagnostic {
     let symbol = op.symbol();
-    let message = format!("`{symbol}` cannot combine `{}` and `{}`", left.type_, right.type_);
+    let message = format!(
+        "`{symbol}` cannot combine `{}` and `{}`",
+        left.type_, right.type_
+    );
     let mut diagnostic = Diagnostic::error(op_span, message)
         .related(left.span, format!("this is `{}`", left.type_))
         .related(right.span, format!("this is `{}`", right.type_));
-    let types = [Type::Int, Type::Real, Type::Vector, Type::RowVector, Type::Matrix];
+    let types = [
+        Type::Int,
+        Type::Real,
+        Type::Vector,
+        Type::RowVector,
+        Type::Matrix,
+    ];
     let accepted: Vec<String> = types
         .iter()
         .filter(|right| binary_type(function, &left.type_, right).is_some())
@@ -200,10 +230,11 @@ fn mismatch(
     }
     let elementwise = binary_type(BinaryOp::ElementMultiply, &left.type_, &right.type_).is_some();
     match function {
-        BinaryOp::Multiply if elementwise => {
-            diagnostic.help("write `.*` to multiply element by element, or transpose one side with `'`")
+        BinaryOp::Multiply if elementwise => diagnostic
+            .help("write `.*` to multiply element by element, or transpose one side with `'`"),
+        BinaryOp::Divide if elementwise => {
+            diagnostic.help("write `./` to divide element by element")
         }
-        BinaryOp::Divide if elementwise => diagnostic.help("write `./` to divide element by element"),
         BinaryOp::IntDivide => diagnostic.help("write `/` to divide reals"),
         _ => diagnostic,
     }
@@ -233,7 +264,10 @@ mod tests {
         assert_eq!(binary_type(BinaryOp::Divide, &Int, &Int), Some(Int));
         assert_eq!(binary_type(BinaryOp::Add, &Int, &Real), Some(Real));
         assert_eq!(binary_type(BinaryOp::Power, &Int, &Int), Some(Real));
-        assert_eq!(binary_type(BinaryOp::ElementPower, &Int.array(), &Int), Some(Real.array()));
+        assert_eq!(
+            binary_type(BinaryOp::ElementPower, &Int.array(), &Int),
+            Some(Real.array())
+        );
         assert_eq!(binary_type(BinaryOp::Modulo, &Int, &Real), None);
     }
 }

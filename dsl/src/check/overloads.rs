@@ -41,28 +41,42 @@ pub(super) enum Resolution {
 impl Checker {
     /// Whether the program or the library has a function of this name.
     pub(super) fn is_function(&self, name: &str) -> bool {
-        self.functions.iter().any(|function| function.name == name) || library::lookup(name).is_some()
+        self.functions.iter().any(|function| function.name == name)
+            || library::lookup(name).is_some()
     }
 
     /// Whether a function of the program was refused for its types, so that calls stay unjudged.
     pub(super) fn is_refused(&self, name: &str) -> bool {
-        self.functions.iter().any(|function| function.name == name && function.types().contains(&Type::Unknown))
+        self.functions
+            .iter()
+            .any(|function| function.name == name && function.types().contains(&Type::Unknown))
     }
 
     /// Finds a function by its name and the types of its arguments. Functions of the program come
     /// first; among them the one that converts the fewest arguments.
     pub(super) fn resolve(&self, name: &str, args: &[Type]) -> Resolution {
-        let own = || self.functions.iter().enumerate().filter(|(_, function)| function.name == name);
-        let mut fitting: Vec<(usize, usize)> =
-            own().filter_map(|(number, function)| Some((conversions(args, &function.types())?, number))).collect();
+        let own = || {
+            self.functions
+                .iter()
+                .enumerate()
+                .filter(|(_, function)| function.name == name)
+        };
+        let mut fitting: Vec<(usize, usize)> = own()
+            .filter_map(|(number, function)| Some((conversions(args, &function.types())?, number)))
+            .collect();
         fitting.sort_unstable();
         match fitting[..] {
             [(fewest, _), (next, _), ..] if fewest == next => {
                 let alike = fitting.iter().filter(|(n, _)| *n == fewest);
-                return Resolution::Ambiguous(alike.map(|(_, f)| self.functions[*f].usage()).collect());
+                return Resolution::Ambiguous(
+                    alike.map(|(_, f)| self.functions[*f].usage()).collect(),
+                );
             }
             [(_, number), ..] => {
-                return Resolution::Found(Callee::User(number), self.functions[number].returns.clone());
+                return Resolution::Found(
+                    Callee::User(number),
+                    self.functions[number].returns.clone(),
+                );
             }
             [] => {}
         }
@@ -73,13 +87,18 @@ impl Checker {
             }
             usages.extend(function.signature.usage(name));
         }
-        if usages.is_empty() { Resolution::Missing } else { Resolution::Mismatch(usages) }
+        if usages.is_empty() {
+            Resolution::Missing
+        } else {
+            Resolution::Mismatch(usages)
+        }
     }
 }
 
 /// How many arguments must be converted, or `None` when they do not fit.
 fn conversions(args: &[Type], expected: &[Type]) -> Option<usize> {
-    let fit = args.len() == expected.len() && args.iter().zip(expected).all(|(a, e)| a.converts_to(e));
+    let fit =
+        args.len() == expected.len() && args.iter().zip(expected).all(|(a, e)| a.converts_to(e));
     fit.then(|| args.iter().zip(expected).filter(|(a, e)| a != e).count())
 }
 

@@ -49,16 +49,34 @@ impl Scope {
     }
 
     /// Adds a variable; `depends` says whether its value may depend on parameters.
-    pub fn declare(&mut self, name: &str, type_: Type, role: Role, depends: bool, span: Span) -> Slot {
+    pub fn declare(
+        &mut self,
+        name: &str,
+        type_: Type,
+        role: Role,
+        depends: bool,
+        span: Span,
+    ) -> Slot {
         let slot = self.variables.len();
-        self.variables.push(hir::Variable { name: name.to_string(), type_ });
+        self.variables.push(hir::Variable {
+            name: name.to_string(),
+            type_,
+        });
         self.depends.push(depends);
-        self.visible.push(Binding { name: name.to_string(), slot, role, span });
+        self.visible.push(Binding {
+            name: name.to_string(),
+            slot,
+            role,
+            span,
+        });
         slot
     }
 
     pub fn find(&self, name: &str) -> Option<&Binding> {
-        self.visible.iter().rev().find(|binding| binding.name == name)
+        self.visible
+            .iter()
+            .rev()
+            .find(|binding| binding.name == name)
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {

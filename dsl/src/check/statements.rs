@@ -48,7 +48,10 @@ impl Checker {
             ast::StmtKind::Declare { ty, names } => {
                 for (declaration, value) in self.declarations(ty, names) {
                     let span = declaration.span;
-                    out.push(hir::Statement { kind: StatementKind::Declare(Box::new(declaration), value), span });
+                    out.push(hir::Statement {
+                        kind: StatementKind::Declare(Box::new(declaration), value),
+                        span,
+                    });
                 }
                 return;
             }
@@ -58,42 +61,71 @@ impl Checker {
                 self.unsupported(span, "`jacobian +=`");
                 None
             }
-            ast::StmtKind::Tilde { value, distribution, args, truncation } => {
+            ast::StmtKind::Tilde {
+                value,
+                distribution,
+                args,
+                truncation,
+            } => {
                 self.check_target_allowed(span, "a distribution statement");
                 Some(self.tilde(value, distribution, args, truncation.as_ref(), span))
             }
             ast::StmtKind::Call { name, args } => self.call_statement(name, args, span),
             ast::StmtKind::Message { kind, parts } => Some(self.message(*kind, parts)),
-            ast::StmtKind::If { condition, then, otherwise } => {
+            ast::StmtKind::If {
+                condition,
+                then,
+                otherwise,
+            } => {
                 let condition = self.int_expression(condition, "a condition");
                 let then = self.body(then);
                 let otherwise = otherwise.as_ref().map_or_else(Vec::new, |s| self.body(s));
-                Some(StatementKind::If { condition, then, otherwise })
+                Some(StatementKind::If {
+                    condition,
+                    then,
+                    otherwise,
+                })
             }
-            ast::StmtKind::For { variable, range, body } => Some(self.for_loop(variable, range, body)),
+            ast::StmtKind::For {
+                variable,
+                range,
+                body,
+            } => Some(self.for_loop(variable, range, body)),
             ast::StmtKind::While { condition, body } => {
                 let condition = self.int_expression(condition, "a condition");
-                Some(StatementKind::While { condition, body: self.loop_body(body) })
+                Some(StatementKind::While {
+                    condition,
+                    body: self.loop_body(body),
+                })
             }
             ast::StmtKind::Break => self.leave_loop("break", StatementKind::Break, span),
             ast::StmtKind::Continue => self.leave_loop("continue", StatementKind::Continue, span),
             ast::StmtKind::Return(value) => Some(self.return_statement(value.as_ref(), span)),
-            ast::StmtKind::Block(statements) | ast::StmtKind::Profile { body: statements, .. } => {
-                Some(StatementKind::Block(self.nested(statements)))
-            }
+            ast::StmtKind::Block(statements)
+            | ast::StmtKind::Profile {
+                body: statements, ..
+            } => Some(StatementKind::Block(self.nested(statements))),
             ast::StmtKind::Empty | ast::StmtKind::Error => None,
         };
         out.extend(kind.map(|kind| hir::Statement { kind, span }));
     }
 
-    fn assign(&mut self, target: &ast::LValue, op: ast::AssignOp, value: &ast::Expr) -> Option<StatementKind> {
+    fn assign(
+        &mut self,
+        target: &ast::LValue,
+        op: ast::AssignOp,
+        value: &ast::Expr,
+    ) -> Option<StatementKind> {
         let place = self.place(target);
         let value = self.expression(value);
         let place = place?;
         let name = self.scope.variables[place.slot].name.clone();
         let op = match op {
             ast::AssignOp::Plain => {
-                let declared = place.indices.is_empty().then(|| self.scope.find(&name).map(|b| b.span));
+                let declared = place
+                    .indices
+                    .is_empty()
+                    .then(|| self.scope.find(&name).map(|b| b.span));
                 self.check_assigned(&place.type_, &value, &name, declared.flatten());
                 None
             }
@@ -104,14 +136,20 @@ impl Checker {
                     let symbol = op.symbol();
                     let message = format!("`{symbol}=` does not fit these types");
                     self.report(
-                        Diagnostic::error(target.span.to(value.span), message)
-                            .label(format!("`{name}` cannot become `{} {symbol} {}`", place.type_, value.type_)),
+                        Diagnostic::error(target.span.to(value.span), message).label(format!(
+                            "`{name}` cannot become `{} {symbol} {}`",
+                            place.type_, value.type_
+                        )),
                     );
                 }
                 Some(function)
             }
         };
-        Some(StatementKind::Assign { target: place, op, value })
+        Some(StatementKind::Assign {
+            target: place,
+            op,
+            value,
+        })
     }
 
     fn check_target_allowed(&mut self, span: Span, what: &str) {
@@ -128,7 +166,9 @@ impl Checker {
         self.check_target_allowed(span, "`target +=`");
         let value = self.expression(value);
         if value.type_ == Type::Void {
-            self.report(Diagnostic::error(value.span, "`target +=` takes numbers").label("found nothing"));
+            self.report(
+                Diagnostic::error(value.span, "`target +=` takes numbers").label("found nothing"),
+            );
         }
         StatementKind::TargetAdd(value)
     }
@@ -142,7 +182,8 @@ impl Checker {
         span: Span,
     ) -> StatementKind {
         let density = self.density(value, distribution, args, span);
-        let rest = truncation.and_then(|truncation| self.truncation(truncation, &density, distribution));
+        let rest =
+            truncation.and_then(|truncation| self.truncation(truncation, &density, distribution));
         let tilde = StatementKind::TargetAdd(density);
         match rest {
             None => tilde,
@@ -150,7 +191,12 @@ impl Checker {
         }
     }
 
-    fn call_statement(&mut self, name: &ast::Ident, args: &[ast::Expr], span: Span) -> Option<StatementKind> {
+    fn call_statement(
+        &mut self,
+        name: &ast::Ident,
+        args: &[ast::Expr],
+        span: Span,
+    ) -> Option<StatementKind> {
         let call = self.call(name, args, false, span);
         match call.type_ {
             Type::Void => return Some(StatementKind::Call(call)),
@@ -179,14 +225,24 @@ impl Checker {
         }
     }
 
-    fn for_loop(&mut self, variable: &ast::Ident, range: &ast::ForRange, body: &ast::Stmt) -> StatementKind {
+    fn for_loop(
+        &mut self,
+        variable: &ast::Ident,
+        range: &ast::ForRange,
+        body: &ast::Stmt,
+    ) -> StatementKind {
         let mark = self.scope.open();
         let checked = match range {
             ast::ForRange::Range(first, last) => {
                 let lower = self.int_expression(first, "the start of a loop");
                 let upper = self.int_expression(last, "the end of a loop");
                 let variable = self.declare(variable, Type::Int, Role::LoopVariable, false);
-                StatementKind::For { variable, lower, upper, body: self.loop_body(body) }
+                StatementKind::For {
+                    variable,
+                    lower,
+                    upper,
+                    body: self.loop_body(body),
+                }
             }
             ast::ForRange::Each(container) => {
                 let container = self.expression(container);
@@ -194,7 +250,8 @@ impl Checker {
                     Type::Unknown => Type::Unknown,
                     Type::Matrix => Type::Real,
                     type_ => type_.indexed().unwrap_or_else(|| {
-                        let message = format!("a value of type `{type_}` has no elements to go through");
+                        let message =
+                            format!("a value of type `{type_}` has no elements to go through");
                         let diagnostic = Diagnostic::error(container.span, message)
                             .label("expected an array, vector or matrix")
                             .help("write `1:n` to count up to `n`");
@@ -204,7 +261,11 @@ impl Checker {
                 };
                 let depends = !self.is_data_only(&container);
                 let variable = self.declare(variable, element, Role::LoopVariable, depends);
-                StatementKind::ForEach { variable, container, body: self.loop_body(body) }
+                StatementKind::ForEach {
+                    variable,
+                    container,
+                    body: self.loop_body(body),
+                }
             }
         };
         self.scope.close(mark);
@@ -213,7 +274,10 @@ impl Checker {
 
     fn leave_loop(&mut self, word: &str, kind: StatementKind, span: Span) -> Option<StatementKind> {
         if self.context.loops == 0 {
-            self.report(Diagnostic::error(span, format!("`{word}` outside a loop")).label("no loop around this"));
+            self.report(
+                Diagnostic::error(span, format!("`{word}` outside a loop"))
+                    .label("no loop around this"),
+            );
             return None;
         }
         Some(kind)
@@ -222,13 +286,18 @@ impl Checker {
     fn return_statement(&mut self, value: Option<&ast::Expr>, span: Span) -> StatementKind {
         let value = value.map(|value| self.expression(value));
         let problem = match (&self.context.function, &value) {
-            (None, _) => Some(("`return` outside a function".to_string(), "nothing to return from".to_string())),
-            (Some((Type::Void, _)), Some(value)) => {
-                Some(("a void function returns no value".to_string(), format!("returns `{}`", value.type_)))
-            }
-            (Some((expected, _)), None) if *expected != Type::Void => {
-                Some(("this function must return a value".to_string(), format!("expected `{expected}`")))
-            }
+            (None, _) => Some((
+                "`return` outside a function".to_string(),
+                "nothing to return from".to_string(),
+            )),
+            (Some((Type::Void, _)), Some(value)) => Some((
+                "a void function returns no value".to_string(),
+                format!("returns `{}`", value.type_),
+            )),
+            (Some((expected, _)), None) if *expected != Type::Void => Some((
+                "this function must return a value".to_string(),
+                format!("expected `{expected}`"),
+            )),
             (Some((expected, _)), Some(value)) if !value.type_.converts_to(expected) => Some((
                 format!("this function returns `{expected}`"),
                 format!("found `{}`, expected `{expected}`", value.type_),
@@ -243,12 +312,20 @@ impl Checker {
     }
 
     /// The declarations of `data` or `parameters`.
-    pub(super) fn only_declarations(&mut self, block: Block, statements: &[ast::Stmt]) -> Vec<hir::Declaration> {
+    pub(super) fn only_declarations(
+        &mut self,
+        block: Block,
+        statements: &[ast::Stmt],
+    ) -> Vec<hir::Declaration> {
         self.context = super::Context::in_block(block);
         let mut declarations = Vec::new();
         for statement in statements {
             if let ast::StmtKind::Declare { ty, names } = &statement.kind {
-                declarations.extend(self.declarations(ty, names).into_iter().map(|(declaration, _)| declaration));
+                declarations.extend(
+                    self.declarations(ty, names)
+                        .into_iter()
+                        .map(|(declaration, _)| declaration),
+                );
             }
         }
         declarations

@@ -45,7 +45,10 @@ impl Suffix {
 
     /// Whether a bar follows the first argument in a call.
     pub fn is_conditional(self) -> bool {
-        matches!(self, Self::Lpdf | Self::Lpmf | Self::Lupdf | Self::Lupmf | Self::Cumulative)
+        matches!(
+            self,
+            Self::Lpdf | Self::Lpmf | Self::Lupdf | Self::Lupmf | Self::Cumulative
+        )
     }
 
     /// Whether the function is a density or mass that may leave constants out.
@@ -56,8 +59,13 @@ impl Suffix {
 
 /// The name that a density is defined under: `foo_lpdf` for `foo_lupdf`.
 pub(super) fn normalised(name: &str) -> Option<String> {
-    let base = name.strip_suffix("_lupdf").map(|base| format!("{base}_lpdf"));
-    base.or_else(|| name.strip_suffix("_lupmf").map(|base| format!("{base}_lpmf")))
+    let base = name
+        .strip_suffix("_lupdf")
+        .map(|base| format!("{base}_lpdf"));
+    base.or_else(|| {
+        name.strip_suffix("_lupmf")
+            .map(|base| format!("{base}_lpmf"))
+    })
 }
 
 #[cfg(test)]

@@ -34,14 +34,21 @@ impl Checker {
         if (lower.is_none() && upper.is_none()) || !known(&lower) || !known(&upper) {
             return None;
         }
-        let written =
-            Written { distribution: &distribution.name, variate, parameters, discrete, span: truncation.span };
+        let written = Written {
+            distribution: &distribution.name,
+            variate,
+            parameters,
+            discrete,
+            span: truncation.span,
+        };
         let statement = written.out(self, lower, upper);
         if statement.is_none() {
             let construct = format!("truncation of `{}` with such arguments", distribution.name);
             let diagnostic = Diagnostic::unsupported(truncation.span, construct).label("used here");
             let name = &distribution.name;
-            self.report(diagnostic.note(format!("it needs `{name}_lcdf` and `{name}_lccdf` of them")));
+            self.report(
+                diagnostic.note(format!("it needs `{name}_lcdf` and `{name}_lccdf` of them")),
+            );
         }
         statement
     }
@@ -67,11 +74,19 @@ struct Written<'a> {
 }
 
 impl Written<'_> {
-    fn out(&self, checker: &Checker, lower: Option<Expression>, upper: Option<Expression>) -> Option<Statement> {
+    fn out(
+        &self,
+        checker: &Checker,
+        lower: Option<Expression>,
+        upper: Option<Expression>,
+    ) -> Option<Statement> {
         let log_mass = self.log_mass(checker, lower.clone(), upper.clone())?;
         let less_mass = self.unary(UnaryOp::Minus, log_mass);
         let mut statement = self.add_to_target(less_mass);
-        let ends = [(lower, BinaryOp::Less, "min"), (upper, BinaryOp::Greater, "max")];
+        let ends = [
+            (lower, BinaryOp::Less, "min"),
+            (upper, BinaryOp::Greater, "max"),
+        ];
         for (end, beyond, extreme) in ends {
             let Some(end) = end else { continue };
             let farthest = match self.variate.type_.is_scalar() {
@@ -81,14 +96,26 @@ impl Written<'_> {
             let condition = self.binary(beyond, farthest, end, Type::Int);
             let nothing = self.call(checker, "negative_infinity", Vec::new())?;
             let (then, otherwise) = (vec![self.add_to_target(nothing)], vec![statement]);
-            let kind = StatementKind::If { condition, then, otherwise };
-            statement = Statement { kind, span: self.span };
+            let kind = StatementKind::If {
+                condition,
+                then,
+                otherwise,
+            };
+            statement = Statement {
+                kind,
+                span: self.span,
+            };
         }
         Some(statement)
     }
 
     /// The log of the mass between the ends.
-    fn log_mass(&self, checker: &Checker, lower: Option<Expression>, upper: Option<Expression>) -> Option<Expression> {
+    fn log_mass(
+        &self,
+        checker: &Checker,
+        lower: Option<Expression>,
+        upper: Option<Expression>,
+    ) -> Option<Expression> {
         let lower = lower.map(|lower| self.below(lower));
         let scalar = |arg: &Expression| arg.type_.is_scalar();
         let log_mass = match (lower, upper) {
@@ -116,13 +143,19 @@ impl Written<'_> {
         if !self.discrete {
             return end;
         }
-        let one = Expression { kind: ExpressionKind::Int(1), type_: Type::Int, span: self.span };
+        let one = Expression {
+            kind: ExpressionKind::Int(1),
+            type_: Type::Int,
+            span: self.span,
+        };
         let type_ = end.type_.clone();
         self.binary(BinaryOp::Subtract, end, one, type_)
     }
 
     fn cumulative(&self, checker: &Checker, suffix: &str, end: Expression) -> Option<Expression> {
-        let args = std::iter::once(end).chain(self.parameters.iter().cloned()).collect();
+        let args = std::iter::once(end)
+            .chain(self.parameters.iter().cloned())
+            .collect();
         self.call(checker, &format!("{}{suffix}", self.distribution), args)
     }
 
@@ -137,15 +170,26 @@ impl Written<'_> {
 
     fn unary(&self, op: UnaryOp, operand: Expression) -> Expression {
         let type_ = operand.type_.clone();
-        Expression { kind: ExpressionKind::Unary(op, Box::new(operand)), type_, span: self.span }
+        Expression {
+            kind: ExpressionKind::Unary(op, Box::new(operand)),
+            type_,
+            span: self.span,
+        }
     }
 
     fn binary(&self, op: BinaryOp, left: Expression, right: Expression, type_: Type) -> Expression {
         let kind = ExpressionKind::Binary(op, Box::new(left), Box::new(right));
-        Expression { kind, type_, span: self.span }
+        Expression {
+            kind,
+            type_,
+            span: self.span,
+        }
     }
 
     fn add_to_target(&self, term: Expression) -> Statement {
-        Statement { kind: StatementKind::TargetAdd(term), span: self.span }
+        Statement {
+            kind: StatementKind::TargetAdd(term),
+            span: self.span,
+        }
     }
 }

@@ -142,7 +142,13 @@ pub fn elementwise_shape(graph: &Graph, name: &str, x: &Expr, y: &Expr) -> Resul
 }
 
 fn known_value(x: &Expr) -> String {
-    let first = |array: &Array| array.data().iter().find(|x| x.is_nan() || **x <= 0.0).copied();
+    let first = |array: &Array| {
+        array
+            .data()
+            .iter()
+            .find(|x| x.is_nan() || **x <= 0.0)
+            .copied()
+    };
     match x.as_data().and_then(first) {
         Some(value) => value.to_string(),
         None => "not".to_string(),

@@ -299,11 +299,20 @@ pub(super) fn lex(
     include: &dyn Fn(&str) -> Option<String>,
 ) -> (Vec<Spanned>, Vec<Diagnostic>) {
     let main = sources.main();
-    let mut reader =
-        Reader { sources, include, open: Vec::new(), included: 0, tokens: Vec::new(), diagnostics: Vec::new() };
+    let mut reader = Reader {
+        sources,
+        include,
+        open: Vec::new(),
+        included: 0,
+        tokens: Vec::new(),
+        diagnostics: Vec::new(),
+    };
     reader.read(main);
     let end = reader.sources.file(main).text.len();
-    reader.tokens.push(Spanned { token: Token::End, span: Span::new(main, end..end) });
+    reader.tokens.push(Spanned {
+        token: Token::End,
+        span: Span::new(main, end..end),
+    });
     (reader.tokens, reader.diagnostics)
 }
 
@@ -356,21 +365,28 @@ impl Reader<'_> {
     }
 
     fn include(&mut self, span: Span) {
-        let written = self.sources.slice(span).trim_start_matches("#include").trim();
+        let written = self
+            .sources
+            .slice(span)
+            .trim_start_matches("#include")
+            .trim();
         let path = written.trim_matches(['"', '<', '>']).trim().to_string();
         let problem = if path.is_empty() {
             Some("no path follows `#include`".to_string())
         } else if self.open.contains(&path) {
             Some(format!("`{path}` includes itself"))
         } else if self.open.len() == MAX_INCLUDE_DEPTH {
-            Some(format!("includes are nested more than {MAX_INCLUDE_DEPTH} deep"))
+            Some(format!(
+                "includes are nested more than {MAX_INCLUDE_DEPTH} deep"
+            ))
         } else if self.included == MAX_INCLUDES {
             Some(format!("more than {MAX_INCLUDES} files are included"))
         } else {
             None
         };
         if let Some(problem) = problem {
-            self.diagnostics.push(Diagnostic::error(span, problem).label("this include"));
+            self.diagnostics
+                .push(Diagnostic::error(span, problem).label("this include"));
             return;
         }
         match (self.include)(&path) {
@@ -382,7 +398,8 @@ impl Reader<'_> {
                 self.open.pop();
             }
             None => self.diagnostics.push(
-                Diagnostic::error(span, format!("the included file `{path}` was not found")).label("included here"),
+                Diagnostic::error(span, format!("the included file `{path}` was not found"))
+                    .label("included here"),
             ),
         }
     }
@@ -396,23 +413,32 @@ fn visible(text: &str) -> impl fmt::Display {
 }
 
 fn describe(error: LexError, span: Span, text: &str) -> Diagnostic {
-    let start_only = |length: usize| Span { end: (span.start + length).min(span.end), ..span };
+    let start_only = |length: usize| Span {
+        end: (span.start + length).min(span.end),
+        ..span
+    };
     match error {
-        LexError::UnclosedComment => Diagnostic::error(start_only(2), "this comment is never closed")
-            .label("opened here")
-            .help("close it with `*/`"),
-        LexError::UnclosedText => {
-            Diagnostic::error(span, "this string has no closing quote").label("strings end on the line they begin on")
+        LexError::UnclosedComment => {
+            Diagnostic::error(start_only(2), "this comment is never closed")
+                .label("opened here")
+                .help("close it with `*/`")
         }
-        LexError::HashComment => Diagnostic::error(span, "comments that begin with `#` were removed from Stan")
-            .label("read as a comment")
-            .help("begin the comment with `//`"),
+        LexError::UnclosedText => Diagnostic::error(span, "this string has no closing quote")
+            .label("strings end on the line they begin on"),
+        LexError::HashComment => {
+            Diagnostic::error(span, "comments that begin with `#` were removed from Stan")
+                .label("read as a comment")
+                .help("begin the comment with `//`")
+        }
         LexError::LeadingUnderscore => {
             let name = text.get(span.range()).unwrap_or_default();
             let fixed = name.trim_start_matches('_');
-            let message = Diagnostic::error(span, format!("`{name}` is not a name")).label("names begin with a letter");
+            let message = Diagnostic::error(span, format!("`{name}` is not a name"))
+                .label("names begin with a letter");
             match fixed.chars().next() {
-                Some(first) if first.is_ascii_alphabetic() => message.help(format!("call it `{fixed}`")),
+                Some(first) if first.is_ascii_alphabetic() => {
+                    message.help(format!("call it `{fixed}`"))
+                }
                 _ => message,
             }
         }

@@ -20,18 +20,32 @@ pub struct Span {
 impl Span {
     /// The bytes `range` of `source`.
     pub fn new(source: SourceId, range: Range<usize>) -> Self {
-        Self { source, start: range.start, end: range.end }
+        Self {
+            source,
+            start: range.start,
+            end: range.end,
+        }
     }
 
     /// From the start of `self` to the end of `last`. When the two lie in different texts (a
     /// construct that begins before an `#include` and ends inside it), this is `self`.
     pub fn to(self, last: Span) -> Span {
-        if self.source == last.source && last.end >= self.start { Span { end: last.end, ..self } } else { self }
+        if self.source == last.source && last.end >= self.start {
+            Span {
+                end: last.end,
+                ..self
+            }
+        } else {
+            self
+        }
     }
 
     /// The empty span just after `self`: where something is missing.
     pub fn after(self) -> Span {
-        Span { start: self.end, ..self }
+        Span {
+            start: self.end,
+            ..self
+        }
     }
 
     /// Whether this span follows `previous` with nothing between them.
@@ -63,7 +77,12 @@ pub struct SourceMap {
 impl SourceMap {
     /// A map with the model's own text in it.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { files: vec![SourceFile { name: name.into(), text: text.into() }] }
+        Self {
+            files: vec![SourceFile {
+                name: name.into(),
+                text: text.into(),
+            }],
+        }
     }
 
     /// The model's own text.
@@ -73,7 +92,10 @@ impl SourceMap {
 
     /// Adds an included text.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> SourceId {
-        self.files.push(SourceFile { name: name.into(), text: text.into() });
+        self.files.push(SourceFile {
+            name: name.into(),
+            text: text.into(),
+        });
         SourceId(self.files.len() as u32 - 1)
     }
 
@@ -84,7 +106,10 @@ impl SourceMap {
 
     /// All texts, the model's own first.
     pub fn files(&self) -> impl Iterator<Item = (SourceId, &SourceFile)> {
-        self.files.iter().enumerate().map(|(i, file)| (SourceId(i as u32), file))
+        self.files
+            .iter()
+            .enumerate()
+            .map(|(i, file)| (SourceId(i as u32), file))
     }
 
     /// The text under a span; empty for a span that does not fit its text.
@@ -101,7 +126,10 @@ impl SourceMap {
         }
         let before = &text[..start];
         let line_start = before.rfind('\n').map_or(0, |i| i + 1);
-        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+        (
+            before.matches('\n').count() + 1,
+            before[line_start..].chars().count() + 1,
+        )
     }
 }
 

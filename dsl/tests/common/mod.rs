@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// Runs every case of the `.txt` files in `folder` (relative to the crate's `tests`).
 pub fn run_cases(folder: &str, output: impl Fn(&str) -> String) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join(folder);
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -26,7 +28,10 @@ pub fn run_cases(folder: &str, output: impl Fn(&str) -> String) {
             let found = output(input);
             if found.trim_end() != expected.trim_end() {
                 let name = file.file_name().unwrap().to_string_lossy();
-                let _ = writeln!(failures, "{name}, {title}\n{input}--- expected\n{expected}--- found\n{found}\n");
+                let _ = writeln!(
+                    failures,
+                    "{name}, {title}\n{input}--- expected\n{expected}--- found\n{found}\n"
+                );
             }
             let _ = write!(rewritten, "=== {title}\n{input}---\n{found}\n");
         }
@@ -34,7 +39,10 @@ pub fn run_cases(folder: &str, output: impl Fn(&str) -> String) {
             std::fs::write(&file, rewritten).unwrap();
         }
     }
-    assert!(failures.is_empty() || std::env::var_os("FIREBRAND_UPDATE").is_some(), "{failures}");
+    assert!(
+        failures.is_empty() || std::env::var_os("FIREBRAND_UPDATE").is_some(),
+        "{failures}"
+    );
 }
 
 /// The `.stan` files of the PosteriorDB checkout that `FIREBRAND_POSTERIORDB` names, as name and
@@ -47,7 +55,10 @@ pub fn posteriordb_models() -> Vec<(String, String)> {
     let mut models: Vec<(String, String)> = std::fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "stan"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "stan")
+        })
         .map(|path| {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             (name, std::fs::read_to_string(path).unwrap())

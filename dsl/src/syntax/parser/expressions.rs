@@ -79,7 +79,11 @@ impl Parser<'_> {
         below = below.max(self.height);
         let span = condition.span.to(otherwise.span);
         let (condition, then) = (Box::new(condition), Box::new(then));
-        let kind = ExprKind::Ternary { condition, then, otherwise: Box::new(otherwise) };
+        let kind = ExprKind::Ternary {
+            condition,
+            then,
+            otherwise: Box::new(otherwise),
+        };
         self.build(kind, span, below)
     }
 
@@ -109,7 +113,14 @@ impl Parser<'_> {
         let start = self.bump();
         let operand = self.nested(Self::unary)?;
         let span = start.to(operand.span);
-        self.build(ExprKind::Unary { op, operand: Box::new(operand) }, span, self.height)
+        self.build(
+            ExprKind::Unary {
+                op,
+                operand: Box::new(operand),
+            },
+            span,
+            self.height,
+        )
     }
 
     fn power_after(&mut self, base: Expr) -> Parse<Expr> {
@@ -124,11 +135,27 @@ impl Parser<'_> {
         self.infix_node(op, op_span, base, exponent, below)
     }
 
-    fn infix_node(&mut self, op: BinaryOp, op_span: Span, left: Expr, right: Expr, left_height: usize) -> Parse<Expr> {
+    fn infix_node(
+        &mut self,
+        op: BinaryOp,
+        op_span: Span,
+        left: Expr,
+        right: Expr,
+        left_height: usize,
+    ) -> Parse<Expr> {
         let span = left.span.to(right.span);
         let below = left_height.max(self.height);
         let (left, right) = (Box::new(left), Box::new(right));
-        self.build(ExprKind::Binary { op, op_span, left, right }, span, below)
+        self.build(
+            ExprKind::Binary {
+                op,
+                op_span,
+                left,
+                right,
+            },
+            span,
+            below,
+        )
     }
 
     /// A primary expression with its indices, projections and transpositions.
@@ -140,7 +167,13 @@ impl Parser<'_> {
             let (kind, below) = match self.token() {
                 Token::OpenBracket => {
                     let (indices, within) = self.indices()?;
-                    (ExprKind::Index { base: Box::new(base), indices }, below.max(within))
+                    (
+                        ExprKind::Index {
+                            base: Box::new(base),
+                            indices,
+                        },
+                        below.max(within),
+                    )
                 }
                 Token::Transpose => {
                     self.bump();
@@ -148,7 +181,13 @@ impl Parser<'_> {
                 }
                 Token::DotInt => {
                     let field = self.field()?;
-                    (ExprKind::Project { base: Box::new(base), field }, below)
+                    (
+                        ExprKind::Project {
+                            base: Box::new(base),
+                            field,
+                        },
+                        below,
+                    )
                 }
                 _ => return Ok(base),
             };
@@ -168,7 +207,11 @@ impl Parser<'_> {
                 // `a[, 1]` leaves the first index out: all of that dimension.
                 let index = if matches!(self.token(), Token::Comma | Token::CloseBracket) {
                     let span = self.previous().after();
-                    Index::Slice { first: None, last: None, span }
+                    Index::Slice {
+                        first: None,
+                        last: None,
+                        span,
+                    }
                 } else {
                     self.index()?
                 };
@@ -185,7 +228,11 @@ impl Parser<'_> {
 
     fn index(&mut self) -> Parse<Index> {
         let start = self.span();
-        let first = if self.at(Token::Colon) { None } else { Some(self.expression()?) };
+        let first = if self.at(Token::Colon) {
+            None
+        } else {
+            Some(self.expression()?)
+        };
         let height = self.height;
         match (self.eat(Token::Colon), first) {
             (false, Some(first)) => Ok(Index::Single(first)),
@@ -193,7 +240,11 @@ impl Parser<'_> {
                 let ends = matches!(self.token(), Token::Comma | Token::CloseBracket);
                 let last = if ends { None } else { Some(self.expression()?) };
                 self.height = self.height.max(height);
-                Ok(Index::Slice { first, last, span: start.to(self.previous()) })
+                Ok(Index::Slice {
+                    first,
+                    last,
+                    span: start.to(self.previous()),
+                })
             }
         }
     }
@@ -253,7 +304,11 @@ impl Parser<'_> {
         let start = name.span;
         let (args, conditional) = self.arguments()?;
         let below = self.height;
-        let kind = ExprKind::Call { name, args, conditional };
+        let kind = ExprKind::Call {
+            name,
+            args,
+            conditional,
+        };
         self.build(kind, start.to(self.previous()), below)
     }
 
@@ -320,7 +375,8 @@ impl Parser<'_> {
 
     fn keyword_as_expression(&mut self) -> super::Reported {
         let word = self.found();
-        let diagnostic = Diagnostic::error(self.span(), format!("expected an expression, found {word}"));
+        let diagnostic =
+            Diagnostic::error(self.span(), format!("expected an expression, found {word}"));
         self.report(if self.peek(1).token == Token::OpenParen {
             diagnostic.label("not a function")
         } else {

@@ -44,10 +44,10 @@ impl Parser<'_> {
         let span = self.span();
         match self.digits()[1..].parse() {
             Ok(field) if field > 0 => Ok(field),
-            _ => {
-                Err(self
-                    .report(Diagnostic::error(span, "a tuple has no such field").label("fields are counted from 1")))
-            }
+            _ => Err(self.report(
+                Diagnostic::error(span, "a tuple has no such field")
+                    .label("fields are counted from 1"),
+            )),
         }
     }
 
@@ -55,6 +55,10 @@ impl Parser<'_> {
     pub(super) fn text(&mut self) -> String {
         let span = self.bump();
         let quoted = self.sources.slice(span);
-        quoted.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(quoted).to_string()
+        quoted
+            .strip_prefix('"')
+            .and_then(|t| t.strip_suffix('"'))
+            .unwrap_or(quoted)
+            .to_string()
     }
 }

@@ -37,7 +37,10 @@ pub fn no_includes(_path: &str) -> Option<String> {
 /// when there is none; such texts are added to `sources`, where the spans of the tree point. The
 /// tree is whole where no diagnostic was returned; elsewhere it holds `Error` nodes. Diagnostics
 /// come in the order of the text, at most [`MAX_DIAGNOSTICS`] of them.
-pub fn parse(sources: &mut SourceMap, include: &dyn Fn(&str) -> Option<String>) -> (Program, Vec<Diagnostic>) {
+pub fn parse(
+    sources: &mut SourceMap,
+    include: &dyn Fn(&str) -> Option<String>,
+) -> (Program, Vec<Diagnostic>) {
     let (tokens, lexical) = lexer::lex(sources, include);
     let mut parser = Parser {
         sources,
@@ -50,12 +53,18 @@ pub fn parse(sources: &mut SourceMap, include: &dyn Fn(&str) -> Option<String>) 
         height: 0,
     };
     let program = parser.program();
-    let Parser { mut diagnostics, unshown, .. } = parser;
+    let Parser {
+        mut diagnostics,
+        unshown,
+        ..
+    } = parser;
     diagnostics.sort_by_key(|diagnostic| diagnostic.span);
     let unshown = unshown + diagnostics.len().saturating_sub(MAX_DIAGNOSTICS);
     diagnostics.truncate(MAX_DIAGNOSTICS);
     if let (true, Some(last)) = (unshown > 0, diagnostics.last_mut()) {
-        last.notes.push(format!("{unshown} more problems were found and are not shown"));
+        last.notes.push(format!(
+            "{unshown} more problems were found and are not shown"
+        ));
     }
     (program, diagnostics)
 }
@@ -126,7 +135,11 @@ impl Parser<'_> {
 
     /// Takes the token or reports that `what` was expected.
     fn expect(&mut self, token: Token, what: &str) -> Parse<Span> {
-        if self.at(token) { Ok(self.bump()) } else { Err(self.expected(what)) }
+        if self.at(token) {
+            Ok(self.bump())
+        } else {
+            Err(self.expected(what))
+        }
     }
 
     /// Takes a closing bracket or reports it with the place of the opening one.
@@ -135,9 +148,13 @@ impl Parser<'_> {
             return Ok(self.bump());
         }
         let found = self.found();
-        let message =
-            Diagnostic::error(self.span(), format!("expected {what}, found {found}")).label(format!("expected {what}"));
-        Err(self.report(if open == self.previous() { message } else { message.related(open, "opened here") }))
+        let message = Diagnostic::error(self.span(), format!("expected {what}, found {found}"))
+            .label(format!("expected {what}"));
+        Err(self.report(if open == self.previous() {
+            message
+        } else {
+            message.related(open, "opened here")
+        }))
     }
 
     /// A name that is being declared, or used.
@@ -155,9 +172,12 @@ impl Parser<'_> {
         if self.token().is_word() {
             let word = self.sources.slice(self.span()).to_string();
             return Err(self.report(
-                Diagnostic::error(self.span(), format!("expected {what}, found the keyword `{word}`"))
-                    .label("a keyword cannot be a name")
-                    .help(format!("call it something else, for example `{word}_`")),
+                Diagnostic::error(
+                    self.span(),
+                    format!("expected {what}, found the keyword `{word}`"),
+                )
+                .label("a keyword cannot be a name")
+                .help(format!("call it something else, for example `{word}_`")),
             ));
         }
         Err(self.expected(what))
@@ -166,7 +186,10 @@ impl Parser<'_> {
     /// The current token as a name, whatever it is.
     fn ident(&mut self) -> Ident {
         let name = self.sources.slice(self.span()).to_string();
-        Ident { name, span: self.bump() }
+        Ident {
+            name,
+            span: self.bump(),
+        }
     }
 
     /// Reports that something else was expected at the current token.
@@ -199,7 +222,12 @@ impl Parser<'_> {
                 && bad.end <= here.start
                 && (before.source != bad.source || bad.start >= before.end)
         });
-        let repeated = self.diagnostics.iter().rev().take(3).any(|known| known.span == here);
+        let repeated = self
+            .diagnostics
+            .iter()
+            .rev()
+            .take(3)
+            .any(|known| known.span == here);
         if unreadable || repeated {
             return Reported;
         }

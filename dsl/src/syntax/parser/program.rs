@@ -52,7 +52,8 @@ impl Parser<'_> {
     /// The block whose header begins at the current token, and how many words name it.
     fn block_header(&self) -> Option<(BlockKind, usize)> {
         let next = self.peek(1);
-        let second = |token, word: &str| next.token == token && self.sources.slice(next.span) == word;
+        let second =
+            |token, word: &str| next.token == token && self.sources.slice(next.span) == word;
         Some(match self.token() {
             Token::Functions => (BlockKind::Functions, 1),
             Token::Data => (BlockKind::Data, 1),
@@ -73,15 +74,23 @@ impl Parser<'_> {
     /// Whether a block's name and its opening brace come next: inside another block this means
     /// that a closing brace is missing.
     pub(super) fn at_block_header(&self) -> bool {
-        self.block_header().is_some_and(|(_, words)| self.peek(words).token == Token::OpenBrace)
+        self.block_header()
+            .is_some_and(|(_, words)| self.peek(words).token == Token::OpenBrace)
     }
 
-    fn block(&mut self, program: &mut Program, seen: &mut Vec<(BlockKind, Span)>, kind: BlockKind, words: usize) {
+    fn block(
+        &mut self,
+        program: &mut Program,
+        seen: &mut Vec<(BlockKind, Span)>,
+        kind: BlockKind,
+        words: usize,
+    ) {
         let mut header = self.bump();
         if words == 2 {
             header = header.to(self.bump());
         }
-        let Ok(open) = self.expect(Token::OpenBrace, &format!("`{{` after `{}`", kind.name())) else {
+        let Ok(open) = self.expect(Token::OpenBrace, &format!("`{{` after `{}`", kind.name()))
+        else {
             return self.skip_statement(self.position);
         };
         self.check_order(seen, kind, header);
@@ -90,13 +99,23 @@ impl Parser<'_> {
         if kind == BlockKind::Functions {
             let functions = self.functions(open);
             if first {
-                program.functions = Some(FunctionsBlock { functions, span: header.to(self.previous()) });
+                program.functions = Some(FunctionsBlock {
+                    functions,
+                    span: header.to(self.previous()),
+                });
             }
             return;
         }
-        let place = if kind == BlockKind::Model { Place::Nested } else { Place::ProgramBlock };
+        let place = if kind == BlockKind::Model {
+            Place::Nested
+        } else {
+            Place::ProgramBlock
+        };
         let statements = self.statements(open, place);
-        let block = Block { statements, span: header.to(self.previous()) };
+        let block = Block {
+            statements,
+            span: header.to(self.previous()),
+        };
         if matches!(kind, BlockKind::Data | BlockKind::Parameters) {
             self.only_declarations(kind, &block.statements);
         }
@@ -120,13 +139,18 @@ impl Parser<'_> {
             return;
         };
         let message = if earlier == kind {
-            Diagnostic::error(header, format!("there are two `{name}` blocks")).label("second").related(place, "first")
+            Diagnostic::error(header, format!("there are two `{name}` blocks"))
+                .label("second")
+                .related(place, "first")
         } else {
             let after = earlier.name();
-            Diagnostic::error(header, format!("the `{name}` block must come before `{after}`"))
-                .label("too late")
-                .related(place, "this block comes after it")
-                .note(ORDER)
+            Diagnostic::error(
+                header,
+                format!("the `{name}` block must come before `{after}`"),
+            )
+            .label("too late")
+            .related(place, "this block comes after it")
+            .note(ORDER)
         };
         self.report(message);
     }
@@ -136,10 +160,12 @@ impl Parser<'_> {
         for statement in statements {
             let (span, what) = match &statement.kind {
                 StmtKind::Error | StmtKind::Empty => continue,
-                StmtKind::Declare { names, .. } => match names.iter().find_map(|n| n.value.as_ref()) {
-                    Some(value) => (value.span, "a definition"),
-                    None => continue,
-                },
+                StmtKind::Declare { names, .. } => {
+                    match names.iter().find_map(|n| n.value.as_ref()) {
+                        Some(value) => (value.span, "a definition"),
+                        None => continue,
+                    }
+                }
                 _ => (statement.span, "a statement"),
             };
             self.report(
@@ -153,16 +179,32 @@ impl Parser<'_> {
     /// Something outside all blocks.
     fn stray(&mut self) {
         if self.at(Token::CloseBrace) {
-            self.report(Diagnostic::error(self.span(), "this `}` closes nothing").label("no `{` is open"));
+            self.report(
+                Diagnostic::error(self.span(), "this `}` closes nothing").label("no `{` is open"),
+            );
             self.bump();
             return;
         }
-        let names = ["functions", "data", "parameters", "model", "transformed", "generated"];
+        let names = [
+            "functions",
+            "data",
+            "parameters",
+            "model",
+            "transformed",
+            "generated",
+        ];
         let word = self.sources.slice(self.span()).to_string();
         let found = self.found();
-        let mut message = Diagnostic::error(self.span(), format!("expected a program block, found {found}"))
-            .label("outside all blocks");
-        message = if self.at(Token::Name) { message.suggest(&word, names) } else { message };
+        let mut message = Diagnostic::error(
+            self.span(),
+            format!("expected a program block, found {found}"),
+        )
+        .label("outside all blocks");
+        message = if self.at(Token::Name) {
+            message.suggest(&word, names)
+        } else {
+            message
+        };
         if message.help.is_none() {
             message = message.note(ORDER);
         }
@@ -223,14 +265,26 @@ impl Parser<'_> {
         } else if self.at(Token::OpenBrace) {
             let open = self.bump();
             let statements = self.statements(open, Place::Nested);
-            Some(Block { statements, span: open.to(self.previous()) })
+            Some(Block {
+                statements,
+                span: open.to(self.previous()),
+            })
         } else if matches!(self.token(), Token::CloseBrace | Token::End) || self.at_type() {
             return Err(self.expected("the body of the function, or `;`"));
         } else {
             let statement = self.statement(Place::Nested)?;
-            Some(Block { span: statement.span, statements: vec![statement] })
+            Some(Block {
+                span: statement.span,
+                statements: vec![statement],
+            })
         };
-        Ok(Function { returns, name, params, body, span })
+        Ok(Function {
+            returns,
+            name,
+            params,
+            body,
+            span,
+        })
     }
 
     fn param(&mut self) -> Parse<Param> {
@@ -241,6 +295,11 @@ impl Parser<'_> {
         }
         let ty = self.unsized_type()?;
         let name = self.name("the name of an argument")?;
-        Ok(Param { data_only, ty, span: start.to(name.span), name })
+        Ok(Param {
+            data_only,
+            ty,
+            span: start.to(name.span),
+            name,
+        })
     }
 }

@@ -92,7 +92,8 @@ impl Parser<'_> {
     pub(super) fn on_new_line(&self) -> bool {
         let (before, here) = (self.previous(), self.span());
         before.source != here.source
-            || self.sources.file(here.source).text[before.end.min(here.start)..here.start].contains('\n')
+            || self.sources.file(here.source).text[before.end.min(here.start)..here.start]
+                .contains('\n')
     }
 
     /// Takes the `;` that ends a statement. One that is missing at the end of a line is reported

@@ -1,7 +1,8 @@
 //! Statements without statements inside: assignments, distributions, calls, messages.
 
 use super::super::ast::{
-    AssignOp, BinaryOp, Expr, ExprKind, LValue, LValueKind, MessageKind, Printable, StmtKind, Truncation,
+    AssignOp, BinaryOp, Expr, ExprKind, LValue, LValueKind, MessageKind, Printable, StmtKind,
+    Truncation,
 };
 use super::super::lexer::Token;
 use super::super::source::Span;
@@ -35,20 +36,35 @@ impl Parser<'_> {
             return Err(self.expected("a statement"));
         }
         let signed = matches!(self.token(), Token::Minus | Token::Plus | Token::Not);
-        let first = if signed { self.expression()? } else { self.nested(Self::postfix)? };
+        let first = if signed {
+            self.expression()?
+        } else {
+            self.nested(Self::postfix)?
+        };
         if let Some(op) = assign_op(self.token()) {
             let target = self.assignable(first)?;
             return self.assignment(target, op);
         }
-        if self.at(Token::Less) && self.peek(1).token == Token::Minus && self.peek(1).span.touches(self.span()) {
+        if self.at(Token::Less)
+            && self.peek(1).token == Token::Minus
+            && self.peek(1).span.touches(self.span())
+        {
             return self.arrow(first);
         }
-        let value = if signed { first } else { self.nested(|p| p.expression_after(first))? };
+        let value = if signed {
+            first
+        } else {
+            self.nested(|p| p.expression_after(first))?
+        };
         if self.eat(Token::Tilde) {
             return self.distribution(value);
         }
         match value.kind {
-            ExprKind::Call { name, args, conditional: false } if self.at(Token::Semicolon) || self.on_new_line() => {
+            ExprKind::Call {
+                name,
+                args,
+                conditional: false,
+            } if self.at(Token::Semicolon) || self.on_new_line() => {
                 self.semicolon()?;
                 if name.name == "increment_log_prob" {
                     self.increment_log_prob(name.span, &args);
@@ -101,7 +117,11 @@ impl Parser<'_> {
         let target = self.assignable(target)?;
         let value = self.expression()?;
         self.semicolon()?;
-        Ok(StmtKind::Assign { target, op: AssignOp::Plain, value })
+        Ok(StmtKind::Assign {
+            target,
+            op: AssignOp::Plain,
+            value,
+        })
     }
 
     fn increment_log_prob(&mut self, name: Span, args: &[Expr]) {
@@ -110,18 +130,26 @@ impl Parser<'_> {
             _ => "write `target += ...;`".to_string(),
         };
         self.report(
-            Diagnostic::error(name, "`increment_log_prob` was removed from Stan").label("removed function").help(help),
+            Diagnostic::error(name, "`increment_log_prob` was removed from Stan")
+                .label("removed function")
+                .help(help),
         );
     }
 
     /// An expression that ends a statement without being assigned or distributed.
     fn value_unused(&mut self, value: Expr) -> Reported {
         if !self.at(Token::Semicolon) && !self.on_new_line() {
-            let lvalue =
-                matches!(value.kind, ExprKind::Variable(_) | ExprKind::Index { .. } | ExprKind::Project { .. });
+            let lvalue = matches!(
+                value.kind,
+                ExprKind::Variable(_) | ExprKind::Index { .. } | ExprKind::Project { .. }
+            );
             return match (&value.kind, self.token()) {
                 (ExprKind::Variable(word), Token::Name | Token::OpenBrace) => {
-                    let message = format!("expected `=` or `~` after `{}`, found {}", word.name, self.found());
+                    let message = format!(
+                        "expected `=` or `~` after `{}`, found {}",
+                        word.name,
+                        self.found()
+                    );
                     let (span, name) = (word.span, word.name.clone());
                     self.report(
                         Diagnostic::error(self.span(), message)
@@ -134,11 +162,15 @@ impl Parser<'_> {
                 _ => self.expected("`~`, `;` or an operator"),
             };
         }
-        let message =
-            Diagnostic::error(value.span, "expected a statement, found an expression").label("its value is not used");
+        let message = Diagnostic::error(value.span, "expected a statement, found an expression")
+            .label("its value is not used");
         self.report(match value.kind {
-            ExprKind::Binary { op: BinaryOp::Equal, .. } => message.help("to assign, write `=` instead of `==`"),
-            _ => message.note("a statement assigns (`=`), distributes (`~`) or calls a void function"),
+            ExprKind::Binary {
+                op: BinaryOp::Equal,
+                ..
+            } => message.help("to assign, write `=` instead of `==`"),
+            _ => message
+                .note("a statement assigns (`=`), distributes (`~`) or calls a void function"),
         })
     }
 
@@ -147,11 +179,20 @@ impl Parser<'_> {
         let span = target.span;
         let kind = match target.kind {
             ExprKind::Variable(name) => LValueKind::Variable(name),
-            ExprKind::Index { base, indices } => LValueKind::Index { base: Box::new(self.assignable(*base)?), indices },
-            ExprKind::Project { base, field } => LValueKind::Project { base: Box::new(self.assignable(*base)?), field },
-            ExprKind::Tuple(elements) => {
-                LValueKind::Tuple(elements.into_iter().map(|element| self.assignable(element)).collect::<Parse<_>>()?)
-            }
+            ExprKind::Index { base, indices } => LValueKind::Index {
+                base: Box::new(self.assignable(*base)?),
+                indices,
+            },
+            ExprKind::Project { base, field } => LValueKind::Project {
+                base: Box::new(self.assignable(*base)?),
+                field,
+            },
+            ExprKind::Tuple(elements) => LValueKind::Tuple(
+                elements
+                    .into_iter()
+                    .map(|element| self.assignable(element))
+                    .collect::<Parse<_>>()?,
+            ),
             _ => {
                 return Err(self.report(
                     Diagnostic::error(span, "this cannot be assigned to")
@@ -197,20 +238,44 @@ impl Parser<'_> {
                     .help("the value on the left of `~` takes the place before the bar"),
             );
         }
-        let truncation =
-            if self.at_word("T") && self.peek(1).token == Token::OpenBracket { Some(self.truncation()?) } else { None };
-        self.semicolon_or(if truncation.is_some() { "" } else { " or a truncation `T[...]`" })?;
-        Ok(StmtKind::Tilde { value, distribution, args, truncation })
+        let truncation = if self.at_word("T") && self.peek(1).token == Token::OpenBracket {
+            Some(self.truncation()?)
+        } else {
+            None
+        };
+        self.semicolon_or(if truncation.is_some() {
+            ""
+        } else {
+            " or a truncation `T[...]`"
+        })?;
+        Ok(StmtKind::Tilde {
+            value,
+            distribution,
+            args,
+            truncation,
+        })
     }
 
     fn truncation(&mut self) -> Parse<Truncation> {
         let start = self.bump();
         let open = self.bump();
-        let lower = if self.at(Token::Comma) { None } else { Some(self.expression()?) };
+        let lower = if self.at(Token::Comma) {
+            None
+        } else {
+            Some(self.expression()?)
+        };
         self.expect(Token::Comma, "`,` between the ends of the truncation")?;
-        let upper = if self.at(Token::CloseBracket) { None } else { Some(self.expression()?) };
+        let upper = if self.at(Token::CloseBracket) {
+            None
+        } else {
+            Some(self.expression()?)
+        };
         self.close(Token::CloseBracket, "`]`", open)?;
-        Ok(Truncation { lower, upper, span: start.to(self.previous()) })
+        Ok(Truncation {
+            lower,
+            upper,
+            span: start.to(self.previous()),
+        })
     }
 
     /// `print(...)`, `reject(...)` or `fatal_error(...)`.
@@ -236,7 +301,8 @@ impl Parser<'_> {
         self.close(Token::CloseParen, "`,` or `)`", open)?;
         if parts.is_empty() {
             self.report(
-                Diagnostic::error(keyword.to(self.previous()), "expected something to print").label("no arguments"),
+                Diagnostic::error(keyword.to(self.previous()), "expected something to print")
+                    .label("no arguments"),
             );
         }
         self.semicolon()?;

@@ -29,7 +29,10 @@ impl Parser<'_> {
                         self.bump();
                     }
                     let span = start.1.to(self.previous());
-                    statements.push(Stmt { kind: StmtKind::Error, span });
+                    statements.push(Stmt {
+                        kind: StmtKind::Error,
+                        span,
+                    });
                 }
             }
         }
@@ -56,7 +59,10 @@ impl Parser<'_> {
     pub(super) fn statement(&mut self, place: Place) -> Parse<Stmt> {
         let start = self.span();
         let kind = self.nested(|p| p.statement_kind(place))?;
-        Ok(Stmt { kind, span: start.to(self.previous()) })
+        Ok(Stmt {
+            kind,
+            span: start.to(self.previous()),
+        })
     }
 
     fn statement_kind(&mut self, place: Place) -> Parse<StmtKind> {
@@ -86,7 +92,11 @@ impl Parser<'_> {
             }
             Token::Return => {
                 self.bump();
-                let value = if self.at(Token::Semicolon) { None } else { Some(self.expression()?) };
+                let value = if self.at(Token::Semicolon) {
+                    None
+                } else {
+                    Some(self.expression()?)
+                };
                 self.semicolon_or(" or an operator")?;
                 Ok(StmtKind::Return(value))
             }
@@ -129,11 +139,20 @@ impl Parser<'_> {
                 self.sizes_after_name(start, &name)?;
             }
             let value = if self.eat(Token::Assign) {
-                Some(self.expression().unwrap_or(Expr { kind: ExprKind::Error, span: name.span }))
+                Some(self.expression().unwrap_or(Expr {
+                    kind: ExprKind::Error,
+                    span: name.span,
+                }))
             } else {
                 None
             };
-            let failed = matches!(&value, Some(Expr { kind: ExprKind::Error, .. }));
+            let failed = matches!(
+                &value,
+                Some(Expr {
+                    kind: ExprKind::Error,
+                    ..
+                })
+            );
             names.push(Declarator { name, value });
             if failed {
                 self.skip_statement(first);
@@ -165,9 +184,12 @@ impl Parser<'_> {
         self.close(Token::CloseBracket, "`,` or `]`", open)?;
         let brackets = self.sources.slice(open.to(self.previous())).to_string();
         self.report(
-            Diagnostic::error(name.span.to(self.previous()), "array sizes after the name were removed from Stan")
-                .label("array in the removed syntax")
-                .help(format!("write `array{brackets} {ty} {}`", name.name)),
+            Diagnostic::error(
+                name.span.to(self.previous()),
+                "array sizes after the name were removed from Stan",
+            )
+            .label("array in the removed syntax")
+            .help(format!("write `array{brackets} {ty} {}`", name.name)),
         );
         Ok(())
     }
@@ -181,8 +203,16 @@ impl Parser<'_> {
         let keyword = self.bump();
         let condition = self.condition("if", keyword)?;
         let then = self.body()?;
-        let otherwise = if self.eat(Token::Else) { Some(self.body()?) } else { None };
-        Ok(StmtKind::If { condition, then, otherwise })
+        let otherwise = if self.eat(Token::Else) {
+            Some(self.body()?)
+        } else {
+            None
+        };
+        Ok(StmtKind::If {
+            condition,
+            then,
+            otherwise,
+        })
     }
 
     fn while_statement(&mut self) -> Parse<StmtKind> {
@@ -207,7 +237,10 @@ impl Parser<'_> {
             }
             Ok(condition)
         });
-        Ok(condition.unwrap_or(Expr { kind: ExprKind::Error, span }))
+        Ok(condition.unwrap_or(Expr {
+            kind: ExprKind::Error,
+            span,
+        }))
     }
 
     fn for_statement(&mut self) -> Parse<StmtKind> {
@@ -215,7 +248,10 @@ impl Parser<'_> {
         if !self.at(Token::OpenParen) {
             return Err(self.expected("`(` after `for`"));
         }
-        let mut variable = Ident { name: String::new(), span: keyword };
+        let mut variable = Ident {
+            name: String::new(),
+            span: keyword,
+        };
         let range = self.header("for", |p| {
             variable = p.name("the name of the loop variable")?;
             p.expect(Token::In, "`in`")?;
@@ -225,9 +261,16 @@ impl Parser<'_> {
             }
             Ok(ForRange::Range(first, p.expression()?))
         });
-        let failed = Expr { kind: ExprKind::Error, span: keyword };
+        let failed = Expr {
+            kind: ExprKind::Error,
+            span: keyword,
+        };
         let range = range.unwrap_or(ForRange::Each(failed));
-        Ok(StmtKind::For { variable, range, body: self.body()? })
+        Ok(StmtKind::For {
+            variable,
+            range,
+            body: self.body()?,
+        })
     }
 
     fn profile(&mut self) -> Parse<StmtKind> {
@@ -239,7 +282,10 @@ impl Parser<'_> {
         let name = self.text();
         self.close(Token::CloseParen, "`)`", open)?;
         let open = self.expect(Token::OpenBrace, "`{` and the statements of the profile")?;
-        Ok(StmtKind::Profile { name, body: self.statements(open, Place::Nested) })
+        Ok(StmtKind::Profile {
+            name,
+            body: self.statements(open, Place::Nested),
+        })
     }
 }
 

@@ -1,6 +1,8 @@
 //! Types: of variables, with their sizes and constraints, and of function arguments, without.
 
-use super::super::ast::{BaseType, Constraint, DeclElement, DeclType, Expr, UnsizedElement, UnsizedType};
+use super::super::ast::{
+    BaseType, Constraint, DeclElement, DeclType, Expr, UnsizedElement, UnsizedType,
+};
 use super::super::lexer::Token;
 use super::super::source::Span;
 use super::{Parse, Parser, Reported};
@@ -44,9 +46,17 @@ impl Parser<'_> {
     pub(super) fn declared_type(&mut self, constraints: bool) -> Parse<DeclType> {
         self.nested(|p| {
             let start = p.span();
-            let array_sizes = if p.eat(Token::Array) { p.array_sizes(start)? } else { Vec::new() };
+            let array_sizes = if p.eat(Token::Array) {
+                p.array_sizes(start)?
+            } else {
+                Vec::new()
+            };
             let element = p.declared_element(constraints)?;
-            Ok(DeclType { array_sizes, element, span: start.to(p.previous()) })
+            Ok(DeclType {
+                array_sizes,
+                element,
+                span: start.to(p.previous()),
+            })
         })
     }
 
@@ -54,9 +64,12 @@ impl Parser<'_> {
         let open = self.expect(Token::OpenBracket, "`[` and the sizes of the array")?;
         if matches!(self.token(), Token::Comma | Token::CloseBracket) {
             return Err(self.report(
-                Diagnostic::error(keyword.to(self.span()), "the sizes of this array are missing")
-                    .label("needed in a declaration")
-                    .note("only the arguments of functions are arrays without sizes"),
+                Diagnostic::error(
+                    keyword.to(self.span()),
+                    "the sizes of this array are missing",
+                )
+                .label("needed in a declaration")
+                .note("only the arguments of functions are arrays without sizes"),
             ));
         }
         let sizes = self.sizes(open)?;
@@ -83,7 +96,9 @@ impl Parser<'_> {
     fn declared_element(&mut self, constraints: bool) -> Parse<DeclElement> {
         let keyword = self.span();
         if self.at(Token::Tuple) {
-            return Ok(DeclElement::Tuple(self.tuple(|p| p.declared_type(constraints))?));
+            return Ok(DeclElement::Tuple(
+                self.tuple(|p| p.declared_type(constraints))?,
+            ));
         }
         let Some(base) = base_type(self.token()) else {
             return Err(self.expected("a type"));
@@ -100,18 +115,29 @@ impl Parser<'_> {
         }
         if base.is_constrained() && !constraints {
             self.report(
-                Diagnostic::error(keyword, format!("a local variable cannot be a `{}`", base.name()))
-                    .label("constrained type")
-                    .note("constraints belong to the variables of a program block")
-                    .help(format!("declare a `{}`", unconstrained(base))),
+                Diagnostic::error(
+                    keyword,
+                    format!("a local variable cannot be a `{}`", base.name()),
+                )
+                .label("constrained type")
+                .note("constraints belong to the variables of a program block")
+                .help(format!("declare a `{}`", unconstrained(base))),
             );
         }
-        Ok(DeclElement::Base { base, constraint, sizes })
+        Ok(DeclElement::Base {
+            base,
+            constraint,
+            sizes,
+        })
     }
 
     fn element_sizes(&mut self, base: BaseType, keyword: Span) -> Parse<Vec<Expr>> {
         let open = self.span();
-        let sizes = if self.eat(Token::OpenBracket) { self.sizes(open)? } else { Vec::new() };
+        let sizes = if self.eat(Token::OpenBracket) {
+            self.sizes(open)?
+        } else {
+            Vec::new()
+        };
         let (fewest, most) = base.sizes();
         if (fewest..=most).contains(&sizes.len()) {
             return Ok(sizes);
@@ -128,7 +154,8 @@ impl Parser<'_> {
             1 => "one size".to_string(),
             n => format!("{n} sizes"),
         };
-        let mut message = Diagnostic::error(keyword.to(self.previous()), usage).label(format!("found {found}"));
+        let mut message =
+            Diagnostic::error(keyword.to(self.previous()), usage).label(format!("found {found}"));
         if most == 0 {
             message = message.help(format!("write `array[...] {name}` for an array"));
         }
@@ -150,7 +177,10 @@ impl Parser<'_> {
             };
             let name = self.bump();
             if values[which].is_some() {
-                self.report(Diagnostic::error(name, format!("`{}` is given twice", names[which])).label("second time"));
+                self.report(
+                    Diagnostic::error(name, format!("`{}` is given twice", names[which]))
+                        .label("second time"),
+                );
             }
             self.expect(Token::Assign, "`=`")?;
             values[which] = Some(Box::new(self.bound()?));
@@ -165,7 +195,11 @@ impl Parser<'_> {
         Ok(if lower.is_some() || upper.is_some() {
             Constraint::Bounds { lower, upper, span }
         } else {
-            Constraint::Affine { offset, multiplier, span }
+            Constraint::Affine {
+                offset,
+                multiplier,
+                span,
+            }
         })
     }
 
@@ -191,7 +225,10 @@ impl Parser<'_> {
         let name = base.name();
         let complex = matches!(
             base,
-            BaseType::Complex | BaseType::ComplexVector | BaseType::ComplexRowVector | BaseType::ComplexMatrix
+            BaseType::Complex
+                | BaseType::ComplexVector
+                | BaseType::ComplexRowVector
+                | BaseType::ComplexMatrix
         );
         let problem = if !allowed {
             "a local variable cannot have a constraint".to_string()
@@ -227,8 +264,11 @@ impl Parser<'_> {
         self.close(Token::CloseParen, "`,` or `)`", open)?;
         if types.len() == 1 {
             self.report(
-                Diagnostic::error(keyword.to(self.previous()), "a tuple of one field has a comma after it")
-                    .label("expected `,` after the type"),
+                Diagnostic::error(
+                    keyword.to(self.previous()),
+                    "a tuple of one field has a comma after it",
+                )
+                .label("expected `,` after the type"),
             );
         }
         Ok(types)
@@ -250,7 +290,11 @@ impl Parser<'_> {
             if p.at(Token::OpenBracket) {
                 p.brackets_after_type(start)?;
             }
-            Ok(UnsizedType { array_rank, element, span: start.to(p.previous()) })
+            Ok(UnsizedType {
+                array_rank,
+                element,
+                span: start.to(p.previous()),
+            })
         })
     }
 
