@@ -1,7 +1,7 @@
 //! The functions and distributions of the language: one table, one file for each group.
 //!
 //! An entry holds a function's name, its signatures and what it builds. To add one, write the entry in the file of
-//! its group; to add a group, add its table to [`TABLES`].
+//! its group; to add a group, add its table to `TABLES`.
 
 mod call;
 mod density;
