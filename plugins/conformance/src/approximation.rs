@@ -269,7 +269,7 @@ pub fn lambda_and_saved_state_survive_being_set(q: &dyn Approximation) {
     );
 }
 
-/// The gradient of E_q[f] through the draws equals that by quadrature of the density, for f = cos about the member's centre: a
+/// The gradient of `E_q[f]` through the draws equals that by quadrature of the density, for f = cos about the member's centre: a
 /// term that the pullback of `sample` leaves out shows. The member has one dimension.
 pub fn the_gradient_of_an_expectation_is_that_of_quadrature(q: &dyn Approximation) {
     assert_eq!(q.dimension(), 1, "quadrature is in one dimension");
