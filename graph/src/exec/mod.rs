@@ -1,9 +1,11 @@
 //! Executors: the ways to run a compiled program.
 
 mod cpu;
+mod device;
 mod reference;
 
 pub(crate) use cpu::Cpu;
+pub(crate) use device::OnDevice;
 pub(crate) use reference::Reference;
 
 /// Runs one fixed program on the host.

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod graphs;
+pub mod kinds;
 
 use firebrand_graph::{Expr, Graph, NodeId, Options, Program};
 use proptest::prelude::ProptestConfig;
@@ -61,4 +62,23 @@ pub fn gradient_error(graph: &mut Graph, input: NodeId, output: NodeId, at: &[f6
 
 fn broadcast(values: Vec<f64>, length: usize) -> Vec<f64> {
     values.iter().copied().cycle().take(length).collect()
+}
+
+/// Largest difference, relative to the largest number of the output where that is above one.
+pub fn difference(a: &[Vec<f64>], b: &[Vec<f64>]) -> f64 {
+    let mut worst: f64 = 0.0;
+    for (a, b) in a.iter().zip(b) {
+        assert_eq!(a.len(), b.len());
+        let scale = b
+            .iter()
+            .filter(|x| x.is_finite())
+            .fold(1.0, |m: f64, x| m.max(x.abs()));
+        for (a, b) in a.iter().zip(b) {
+            if a.to_bits() != b.to_bits() && !(a.is_nan() && b.is_nan()) {
+                let error = (a - b).abs() / scale;
+                worst = worst.max(if error.is_nan() { f64::INFINITY } else { error });
+            }
+        }
+    }
+    worst
 }
