@@ -165,7 +165,7 @@ const CASES: &[Case] = &[
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn the_way_back_recovers_the_unconstrained_vector(theta in prop::collection::vec(-3.0..3.0_f64, 4)) {

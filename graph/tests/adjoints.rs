@@ -34,7 +34,7 @@ fn check(
 }
 
 proptest! {
-    #![proptest_config(common::cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn unary_kinds(unit in units(8)) {

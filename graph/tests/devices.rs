@@ -154,7 +154,7 @@ fn sums_of_rows_into_rows() {
 }
 
 proptest! {
-    #![proptest_config(common::cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn random_graphs_and_their_gradients(seed: u64, size in 5_usize..40, draws in prop::sample::select(vec![1, 2, 17])) {

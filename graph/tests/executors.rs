@@ -22,15 +22,16 @@ fn compare(graph: &Graph, outputs: &[NodeId], inputs: &[&[f64]], draws: usize) -
     difference(&fast, &slow)
 }
 
-fn same(fast: f64, slow: f64) -> bool {
-    fast == slow
-        || (fast.is_nan() && slow.is_nan())
-        || (fast - slow).abs() <= 1e-14 * slow.abs().max(1e-290)
+/// Equal up to rounding: relative to the number, or to one for functions that cross zero where no argument is exact.
+fn same(fast: f64, slow: f64, crosses_zero: bool) -> bool {
+    let scale = slow.abs().max(if crosses_zero { 1.0 } else { 1e-290 });
+    fast == slow || (fast.is_nan() && slow.is_nan()) || (fast - slow).abs() <= 1e-14 * scale
 }
 
 #[test]
 fn every_unary_kind_on_special_numbers() {
     for kind in UNARY.iter().map(|(kind, ..)| *kind) {
+        let gamma = matches!(kind, Unary::Lgamma | Unary::Digamma);
         let mut graph = Graph::new();
         let input = graph.input(SPECIAL.len(), true);
         let value = graph.unary(kind, &input);
@@ -39,7 +40,7 @@ fn every_unary_kind_on_special_numbers() {
             Program::compile(&graph, &[output], &Options::default()).run_host(&[&SPECIAL], 1);
         for (x, fast) in SPECIAL.iter().zip(&fast[0]) {
             assert!(
-                same(*fast, kind.apply(*x)),
+                same(*fast, kind.apply(*x), gamma),
                 "{kind:?}({x}) = {fast}, should be {}",
                 kind.apply(*x)
             );
@@ -62,7 +63,7 @@ fn every_binary_kind_on_special_numbers() {
             for y in SPECIAL {
                 let fast = *fast.next().unwrap();
                 assert!(
-                    same(fast, kind.apply(x, y)),
+                    same(fast, kind.apply(x, y), false),
                     "{kind:?}({x}, {y}) = {fast}, should be {}",
                     kind.apply(x, y)
                 );
@@ -151,7 +152,7 @@ fn the_same_input_gives_the_same_bits() {
 }
 
 proptest! {
-    #![proptest_config(common::cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn random_graphs_and_their_gradients(seed in any::<u64>(), size in 5_usize..40, draws in prop::sample::select(vec![1, 2, 3, 8, 17, 64])) {

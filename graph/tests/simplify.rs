@@ -146,7 +146,7 @@ fn log_mass_of_outcomes(regression: &mut Regression) -> NodeId {
 }
 
 proptest! {
-    #![proptest_config(common::cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
     fn sums_of_squares_need_no_more_rows_than_coefficients(

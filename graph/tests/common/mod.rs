@@ -6,17 +6,6 @@ pub mod graphs;
 pub mod kinds;
 
 use firebrand_graph::{Expr, Graph, NodeId, Options, Program};
-use proptest::prelude::ProptestConfig;
-use proptest::test_runner::RngSeed;
-
-/// As many cases, the same ones in every run.
-pub fn cases(count: u32) -> ProptestConfig {
-    ProptestConfig {
-        rng_seed: RngSeed::Fixed(20_261_123),
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(count)
-    }
-}
 
 /// Runs the outputs for one input of several draws.
 pub fn run(graph: &Graph, outputs: &[NodeId], input: &[f64], draws: usize) -> Vec<Vec<f64>> {

@@ -111,7 +111,7 @@ fn ample() -> impl Strategy<Value = Argument> {
 macro_rules! integrate {
     ($($test:ident: $name:literal over $support:expr, given $($parameter:ident),*;)*) => {
         proptest! {
-            #![proptest_config(ProptestConfig { cases: 16, rng_seed: proptest::test_runner::RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
+            #![proptest_config(ProptestConfig::with_cases(16))]
             $(#[test]
             fn $test(parameters in ($($parameter(),)*)) {
                 let parameters = integrate!(@list parameters; $($parameter),*);
@@ -153,7 +153,7 @@ integrate! {
 macro_rules! sum {
     ($($test:ident: $name:literal up to $last:expr, given $($parameter:ident),*;)*) => {
         proptest! {
-            #![proptest_config(ProptestConfig { cases: 16, rng_seed: proptest::test_runner::RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
+            #![proptest_config(ProptestConfig::with_cases(16))]
             $(#[test]
             fn $test(parameters in ($($parameter(),)*)) {
                 let parameters = integrate!(@list parameters; $($parameter),*);
