@@ -120,6 +120,21 @@ macro_rules! map {
     };
 }
 
+/// The loop of a function that is for positive numbers; then the others, one by one.
+macro_rules! map_positive {
+    ($kind:ident, $to:ident, $x:ident => $body:expr) => {{
+        map!($to, $x => $body);
+        let other = |x: f64| x <= 0.0 || x.is_nan();
+        if $x.iter().any(|x| other(*x)) {
+            for (to, x) in $to.iter_mut().zip($x) {
+                if other(*x) {
+                    *to = $kind.apply(*x);
+                }
+            }
+        }
+    }};
+}
+
 #[inline(always)]
 fn unary_loop<const FMA: bool>(kind: Unary, to: &mut [f64], x: &[f64]) {
     match kind {
@@ -140,7 +155,27 @@ fn unary_loop<const FMA: bool>(kind: Unary, to: &mut [f64], x: &[f64]) {
         Unary::Recip => map!(to, x => 1.0 / x),
         Unary::Sigmoid => map!(to, x => math::sigmoid::<FMA>(x)),
         Unary::Tanh => map!(to, x => math::tanh::<FMA>(x)),
+        Unary::Lgamma => map_positive!(kind, to, x => math::lgamma::<FMA>(x)),
+        Unary::Digamma => map_positive!(kind, to, x => math::digamma::<FMA>(x)),
+        Unary::Trigamma => map_positive!(kind, to, x => math::trigamma::<FMA>(x)),
         kind => map!(to, x => kind.apply(x)),
+    }
+}
+
+/// Powers of what is not positive and finite, and powers that are not finite, one by one.
+#[inline(always)]
+fn powers_of_others(to: &mut [f64], x: Values<'_>, y: Values<'_>) {
+    let at = |values: Values<'_>, i: usize| match values {
+        Values::Each(values) => values[i],
+        Values::All(value) => value,
+        Values::Rows(rows, width) => rows[i / width],
+    };
+    let usual = |x: f64, y: f64| x > 0.0 && x < f64::INFINITY && y.abs() < f64::INFINITY;
+    for (i, to) in to.iter_mut().enumerate() {
+        let (x, y) = (at(x, i), at(y, i));
+        if !usual(x, y) {
+            *to = Binary::Pow.apply(x, y);
+        }
     }
 }
 
@@ -173,7 +208,11 @@ fn binary_loop<const FMA: bool>(kind: Binary, to: &mut [f64], x: Values<'_>, y: 
         Binary::Less => map!(to, x, y => truth(x < y)),
         Binary::LessEqual => map!(to, x, y => truth(x <= y)),
         Binary::Equal => map!(to, x, y => truth(x == y)),
-        kind @ (Binary::Pow | Binary::Atan2) => map!(to, x, y => kind.apply(x, y)),
+        Binary::Pow => {
+            map!(to, x, y => math::pow::<FMA>(x, y));
+            powers_of_others(to, x, y);
+        }
+        kind @ Binary::Atan2 => map!(to, x, y => kind.apply(x, y)),
     }
 }
 

@@ -3,6 +3,7 @@
 //! A kernel is a short straight-line program whose registers are tiles: some rows by all draws of a block. Values that
 //! only the kernel itself needs never reach memory; sums over rows end in the kernel that computes what they add up.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::plan::Matrix;
@@ -132,7 +133,7 @@ pub(super) struct RowSum {
 }
 
 /// One fused loop.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Kernel {
     pub(super) rows: usize,
     pub(super) batched: bool,
@@ -142,4 +143,17 @@ pub(super) struct Kernel {
     pub(super) outputs: Vec<Place>,
     pub(super) sums: Vec<RowSum>,
     pub(super) matrices: Vec<Arc<Matrix>>,
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "kernel over {} rows", self.rows)?;
+        for (number, load) in self.loads.iter().enumerate() {
+            write!(f, "\n    load {number}: {:?} {:?}", load.from, load.rows)?;
+        }
+        for instruction in &self.instructions {
+            write!(f, "\n    {instruction:?}")?;
+        }
+        Ok(())
+    }
 }

@@ -14,61 +14,28 @@ mod layout;
 mod math;
 mod merge;
 mod plan;
+mod planner;
 mod rows;
 mod run;
+mod step;
 mod sum;
+mod tasks;
+mod transpose;
 
 use std::sync::{Mutex, PoisonError};
 
 use crate::exec::HostExecutor;
 use crate::{Array, Graph, NodeId};
 
-use kernel::{Kernel, Memory, Place, TILE};
+use kernel::{Memory, Place, TILE};
 use layout::Layout;
-use plan::{Along, OutputRead, Product, Task};
+use plan::OutputRead;
 use rows::RowMap;
-use run::{Block, copy_rows, split};
+use run::Block;
+use step::{Inputs, Step};
 
 /// Bytes that the values of a block of draws may take: what the second-level cache holds beside constants.
 const BLOCK_BYTES: usize = 1 << 20;
-
-/// A step with places.
-#[derive(Debug)]
-enum Step {
-    Input {
-        input: usize,
-        to: Place,
-        length: usize,
-    },
-    Kernel(Kernel),
-    Copy {
-        from: Place,
-        from_rows: RowMap,
-        to: Place,
-        to_rows: RowMap,
-        count: usize,
-    },
-    Matmul {
-        x: Place,
-        y: Place,
-        to: Place,
-        product: Product,
-        y_transposed: bool,
-    },
-    Along {
-        kind: Along,
-        x: Place,
-        to: Place,
-        outer: usize,
-        size: usize,
-        inner: usize,
-    },
-    SumDraws {
-        x: Place,
-        to: Place,
-        count: usize,
-    },
-}
 
 #[derive(Debug)]
 struct Output {
@@ -97,7 +64,7 @@ pub(crate) struct Cpu {
 
 impl Cpu {
     pub(crate) fn new(graph: &Graph, outputs: &[NodeId]) -> Cpu {
-        let plan = plan::plan(graph, outputs);
+        let plan = planner::plan(graph, outputs);
         let layout = Layout::new(&plan);
         let mut cpu = Cpu {
             constants: plan
@@ -122,7 +89,7 @@ impl Cpu {
         };
         for step in &plan.steps {
             let stage = step.stage;
-            let step = placed(graph, &plan, &layout, &step.task);
+            let step = Step::new(graph, &plan, &layout, &step.task);
             if let Step::Kernel(kernel) = &step {
                 cpu.registers = cpu.registers.max(kernel.registers);
             }
@@ -153,96 +120,6 @@ impl Cpu {
             .min(lanes)
     }
 
-    fn execute(
-        &self,
-        steps: &[Step],
-        block: &Block<'_>,
-        draws: (usize, usize),
-        inputs: &[&[f64]],
-        memory: &mut [f64],
-    ) {
-        for step in steps {
-            match step {
-                Step::Kernel(kernel) => run::run(kernel, block, memory),
-                Step::Input { input, to, length } => {
-                    let (first, rows) = if self.input_batched[*input] {
-                        draws
-                    } else {
-                        (0, 1)
-                    };
-                    let width = block.width(to.memory);
-                    let start = block.position(*to, 0);
-                    let to = &mut memory[start..start + length * width];
-                    let from = &inputs[*input][first * length..(first + rows) * length];
-                    if rows == 1 {
-                        to.copy_from_slice(from);
-                        continue;
-                    }
-                    for (draw, from) in from.chunks_exact(*length).enumerate() {
-                        for (row, x) in from.iter().enumerate() {
-                            to[row * width + draw] = *x;
-                        }
-                    }
-                }
-                Step::Copy {
-                    from,
-                    from_rows,
-                    to,
-                    to_rows,
-                    count,
-                } => {
-                    let width = block.width(to.memory);
-                    if let RowMap::From(start) = to_rows {
-                        let (to, rest) = split(memory, block.position(*to, *start), count * width);
-                        copy_rows(to, width, &rest, block, *from, |i| from_rows.row(i));
-                        continue;
-                    }
-                    for i in 0..*count {
-                        let (to, rest) = split(memory, block.position(*to, to_rows.row(i)), width);
-                        copy_rows(to, width, &rest, block, *from, |_| from_rows.row(i));
-                    }
-                }
-                Step::Matmul {
-                    x,
-                    y,
-                    to,
-                    product,
-                    y_transposed,
-                } => {
-                    matmul(block, memory, (*x, *y, *to), product, *y_transposed);
-                }
-                Step::Along {
-                    kind,
-                    x,
-                    to,
-                    outer,
-                    size,
-                    inner,
-                } => {
-                    let width = block.width(to.memory);
-                    let rows = match kind {
-                        Along::CumulativeSum { .. } => outer * size * inner,
-                        Along::Max | Along::LogSumExp => outer * inner,
-                    };
-                    let (to, rest) = split(memory, block.position(*to, 0), rows * width);
-                    let x = rest.rows(block, *x, 0, outer * size * inner);
-                    along::along(*kind, to, x, *size, inner * width);
-                }
-                Step::SumDraws { x, to, count } => {
-                    let (to, rest) = split(memory, block.position(*to, 0), *count);
-                    for (row, to) in to.iter_mut().enumerate() {
-                        let x_row = rest.rows(block, *x, row, 1);
-                        *to += if x.memory == Memory::Batched {
-                            sum::total(x_row)
-                        } else {
-                            x_row[0] * block.lanes as f64
-                        };
-                    }
-                }
-            }
-        }
-    }
-
     fn write_outputs(
         &self,
         batched: bool,
@@ -257,28 +134,14 @@ impl Cpu {
             }
             let draws = if batched { block.lanes } else { 1 };
             let result = &mut result[first * output.count..][..draws * output.count];
-            for row in 0..output.count {
-                let from = output.rows.row(row);
-                match output.from.memory {
-                    Memory::Batched => {
-                        let start = block.position(output.from, from);
-                        for (draw, x) in memory[start..start + draws].iter().enumerate() {
-                            result[draw * output.count + row] = *x;
-                        }
-                    }
-                    shared => {
-                        let x = match shared {
-                            Memory::Constant(number) => {
-                                block.constant(number)[output.from.start + from]
-                            }
-                            _ => memory[output.from.start + from],
-                        };
-                        for draw in 0..draws {
-                            result[draw * output.count + row] = x;
-                        }
-                    }
-                }
-            }
+            let (from, width) = match output.from.memory {
+                Memory::Constant(number) => (&block.constant(number)[output.from.start..], 1),
+                place => (
+                    &memory[block.position(output.from, 0)..],
+                    block.width(place),
+                ),
+            };
+            transpose::draws_first(result, from, &output.rows, output.count, width);
         }
     }
 }
@@ -296,25 +159,7 @@ impl std::fmt::Debug for Cpu {
             ("after", &self.after),
         ] {
             for step in steps {
-                match step {
-                    Step::Kernel(kernel) => {
-                        writeln!(
-                            f,
-                            "{stage}: kernel over {} rows, loads {:?}",
-                            kernel.rows, kernel.loads
-                        )?;
-                        for instruction in &kernel.instructions {
-                            writeln!(f, "    {instruction:?}")?;
-                        }
-                    }
-                    Step::Matmul {
-                        product: Product { m, k, n, blocks },
-                        ..
-                    } => {
-                        writeln!(f, "{stage}: matmul {m} {k} {n} blocks {}", blocks.len())?;
-                    }
-                    step => writeln!(f, "{stage}: {step:?}")?,
-                }
+                writeln!(f, "{stage}: {step:?}")?;
             }
         }
         Ok(())
@@ -349,15 +194,26 @@ impl HostExecutor for Cpu {
             .iter()
             .map(|output| vec![0.0; output.count * if output.batched { draws } else { 1 }])
             .collect();
-        self.execute(&self.before, &block(1), (0, 1), inputs, memory);
+        let inputs = |first: usize| Inputs {
+            data: inputs,
+            batched: &self.input_batched,
+            first,
+        };
+        for step in &self.before {
+            step.execute(&block(1), inputs(0), memory);
+        }
         let mut first = 0;
         while first < draws {
             let block = block(lanes.min(draws - first));
-            self.execute(&self.each, &block, (first, block.lanes), inputs, memory);
+            for step in &self.each {
+                step.execute(&block, inputs(first), memory);
+            }
             self.write_outputs(true, &block, first, memory, &mut results);
             first += block.lanes;
         }
-        self.execute(&self.after, &block(1), (0, 1), inputs, memory);
+        for step in &self.after {
+            step.execute(&block(1), inputs(0), memory);
+        }
         self.write_outputs(false, &block(1), 0, memory, &mut results);
         self.memory
             .lock()
@@ -373,113 +229,5 @@ fn placed_output(output: &OutputRead, layout: &Layout) -> Output {
         rows: output.read.rows.clone(),
         count: output.count,
         batched: output.batched,
-    }
-}
-
-fn placed(graph: &Graph, plan: &plan::Plan, layout: &Layout, task: &Task) -> Step {
-    let offset = |value: usize, start: usize| layout.place(value).after(start);
-    match task {
-        Task::Input { input, to } => Step::Input {
-            input: *input,
-            to: layout.place(*to),
-            length: plan.values[*to].rows,
-        },
-        Task::Kernel {
-            rows,
-            batched,
-            members,
-        } => Step::Kernel(compile::compile(
-            graph,
-            plan,
-            layout,
-            (*rows, *batched),
-            members,
-        )),
-        Task::Copy {
-            from,
-            to,
-            rows,
-            count,
-        } => Step::Copy {
-            from: layout.place(from.value),
-            from_rows: from.rows.clone(),
-            to: layout.place(*to),
-            to_rows: rows.clone(),
-            count: *count,
-        },
-        Task::Matmul {
-            x,
-            x_start,
-            y,
-            y_start,
-            to,
-            product,
-            y_transposed,
-        } => Step::Matmul {
-            x: offset(*x, *x_start),
-            y: offset(*y, *y_start),
-            to: layout.place(*to),
-            product: product.clone(),
-            y_transposed: *y_transposed,
-        },
-        Task::Along {
-            kind,
-            x,
-            start,
-            to,
-            outer,
-            size,
-            inner,
-        } => Step::Along {
-            kind: *kind,
-            x: offset(*x, *start),
-            to: layout.place(*to),
-            outer: *outer,
-            size: *size,
-            inner: *inner,
-        },
-        Task::SumDraws {
-            x,
-            start,
-            to,
-            count,
-        } => Step::SumDraws {
-            x: offset(*x, *start),
-            to: layout.place(*to),
-            count: *count,
-        },
-    }
-}
-
-fn matmul(
-    block: &Block<'_>,
-    memory: &mut [f64],
-    (x, y, to): (Place, Place, Place),
-    product: &Product,
-    y_transposed: bool,
-) {
-    let Product {
-        m,
-        k,
-        n,
-        ref blocks,
-    } = *product;
-    let width = block.width(to.memory);
-    for (number, (x_row, y_row)) in blocks.iter().enumerate() {
-        let (to, rest) = split(memory, block.position(to, number * m * n), m * n * width);
-        let xs = rest.rows(block, x, *x_row, m * k);
-        let ys = rest.rows(block, y, *y_row, k * n);
-        if y_transposed {
-            for (to, x) in to
-                .chunks_exact_mut(n * width)
-                .zip(xs.chunks_exact(k * width))
-            {
-                gemm::multiply(to, ys, x, k, width);
-            }
-        } else if x.memory == Memory::Batched && width > 1 {
-            gemm::multiply_lanes(to, xs, ys, k, n, width);
-        } else {
-            gemm::multiply(to, xs, ys, k, n * width);
-        }
     }
 }

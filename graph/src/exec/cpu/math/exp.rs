@@ -17,24 +17,22 @@ fn reduce<const FMA: bool>(x: f64) -> (f64, f64) {
     (k, fma::<FMA>(-k, LN2_LOW, r))
 }
 
-/// (exp(r) - 1 - r) / r^2 for |r| <= log(2) / 2: the Taylor series, whose first term left out is below 1e-17.
+/// (exp(r) - 1 - r) / r^2 for |r| <= log(2) / 2: Chebyshev's approximation, off by 1.1e-16.
 #[inline(always)]
 fn tail<const FMA: bool>(r: f64) -> f64 {
-    polynomial::<FMA, 12>(
+    polynomial::<FMA, 10>(
         r,
         [
-            1.0 / 6_227_020_800.0,
-            1.0 / 479_001_600.0,
-            1.0 / 39_916_800.0,
-            1.0 / 3_628_800.0,
-            1.0 / 362_880.0,
-            1.0 / 40_320.0,
-            1.0 / 5_040.0,
-            1.0 / 720.0,
-            1.0 / 120.0,
-            1.0 / 24.0,
-            1.0 / 6.0,
-            0.5,
+            2.510_037_611_136_142e-8,
+            2.762_007_624_252_725_4e-7,
+            2.755_726_847_972_400_4e-6,
+            2.480_152_132_160_664_7e-5,
+            1.984_126_986_304_092_2e-4,
+            1.388_888_891_719_720_9e-3,
+            8.333_333_333_330_065e-3,
+            4.166_666_666_662_416_4e-2,
+            1.666_666_666_666_666_9e-1,
+            5.000_000_000_000_001e-1,
         ],
     )
 }
@@ -69,11 +67,23 @@ pub(in crate::exec::cpu) fn expm1<const FMA: bool>(x: f64) -> f64 {
     if x.abs() < 1e-300 { x } else { result }
 }
 
+/// exp(x) for x <= 0, and 0 below 1e-307; anything for NaN.
+#[inline(always)]
+pub(super) fn exp_of_nonpositive<const FMA: bool>(x: f64) -> f64 {
+    const LOWEST: f64 = -707.0;
+    let (k, r) = reduce::<FMA>(if x < LOWEST { LOWEST } else { x });
+    let p = 1.0 + fma::<FMA>(r * r, tail::<FMA>(r), r);
+    // 2^k is in range, and so is the product: k goes into the exponent.
+    let result = f64::from_bits(p.to_bits().wrapping_add((k + ROUND).to_bits() << 52));
+    if x < LOWEST { 0.0 } else { result }
+}
+
 #[inline(always)]
 pub(in crate::exec::cpu) fn sigmoid<const FMA: bool>(x: f64) -> f64 {
-    let e = exp::<FMA>(-x.abs());
+    let e = exp_of_nonpositive::<FMA>(-x.abs());
     let numerator = if x < 0.0 { e } else { 1.0 };
-    numerator / (1.0 + e)
+    let result = numerator / (1.0 + e);
+    if x.is_nan() { x } else { result }
 }
 
 #[inline(always)]
