@@ -161,7 +161,7 @@ fn refine(
 ) -> Result<Reached, StartError> {
     let mut ascent = NaturalAscent::new(gaussian, noise.clone(), evaluate)?;
     for _ in 0..options.refine_steps {
-        let (shift, spread) = ascent.moments().residual(ascent.gaussian());
+        let (shift, spread) = ascent.residual();
         if (shift < REFINED && spread < REFINED) || ascent.climb(evaluate)?.step == 0.0 {
             break;
         }

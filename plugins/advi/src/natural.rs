@@ -53,8 +53,7 @@ impl Running for Natural {
                     .with_step(self.next_step)
             }
         };
-        let fresh = || ascent.moments().residual(ascent.gaussian());
-        let asked = *self.asked.get_or_insert_with(fresh);
+        let asked = *self.asked.get_or_insert_with(|| ascent.residual());
         let climb = ascent.climb(&mut evaluate)?;
         let gaussian = ascent.gaussian();
         let covariance = Covariance::Dense(gaussian.covariance());
@@ -65,7 +64,7 @@ impl Running for Natural {
         self.gaussian = gaussian.clone();
         self.next_step = ascent.next_step();
 
-        let residual = ascent.moments().residual(ascent.gaussian());
+        let residual = ascent.residual();
         let (elbo, elbo_error) = ascent.elbo();
         let diagnostics = vec![
             ("elbo", elbo),
