@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::defaults;
 use crate::fitted::Fitted;
-use crate::parameters_only::ParametersOnly;
+use crate::reported::Reported;
 
 /// Begins a fit of `target`. Everything has a default.
 pub fn fit(target: &dyn Target) -> Fitting<'_> {
@@ -159,7 +159,7 @@ impl Ready<'_> {
     }
 
     /// Runs the fit. Once `cancelled` is raised the iteration ends, what was done is kept, and the flag is lowered; raised again, it
-    /// ends the check of the result.
+    /// ends the check of the result, and then the computation of generated quantities.
     ///
     /// # Errors
     /// If the fit does not get as far as the first step.
@@ -187,7 +187,7 @@ impl Ready<'_> {
         let (diagnosis, verdict) = self.check(&fit, cancelled);
         cancelled.store(false, Ordering::Relaxed);
         watch(Event::Drawing);
-        let (draws, notes) = self.draw(&fit);
+        let (draws, notes) = self.draw(&fit, cancelled);
         Ok(Fitted::new(fit, diagnosis, verdict, draws, notes))
     }
 
@@ -208,14 +208,15 @@ impl Ready<'_> {
         }
     }
 
-    /// Draws of the result: without generated quantities if those fail, and none if the model itself fails.
-    fn draw(&self, fit: &Fit) -> (Draws, Vec<String>) {
+    /// Draws of the result: without generated quantities if those fail or are interrupted, and none if the model itself fails.
+    fn draw(&self, fit: &Fit, cancelled: &AtomicBool) -> (Draws, Vec<String>) {
         let (approximation, seed) = (fit.approximation.as_ref(), self.options.seed);
-        let failed = match Draws::take(self.target, approximation, self.draws, seed) {
+        let all = Reported::All(self.target, cancelled);
+        let failed = match Draws::take(&all, approximation, self.draws, seed) {
             Ok(draws) => return (draws, Vec::new()),
             Err(error) => error,
         };
-        let parameters = ParametersOnly(self.target);
+        let parameters = Reported::Parameters(self.target);
         match Draws::take(&parameters, approximation, self.draws, seed) {
             Ok(draws) => (
                 draws,

@@ -22,8 +22,8 @@
 pub mod defaults;
 mod fit;
 mod fitted;
-mod parameters_only;
 mod plugins;
+mod reported;
 mod summary;
 
 pub use firebrand_core as core;

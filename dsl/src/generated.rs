@@ -1,6 +1,10 @@
 //! Generated quantities: the interpreter, run on each finished draw.
 
+use std::num::NonZero;
+use std::ops::Range;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread::{self, ScopedJoinHandle};
 
 use firebrand_core::{Block, Parameter};
 use firebrand_graph::{Array, Shape};
@@ -12,6 +16,9 @@ use crate::library::Requirement;
 use crate::stage::Interpreter;
 use crate::stager::declarations;
 use crate::value::{Ints, Value};
+
+/// Draws for which a thread of their own is worth its while.
+const FEWEST: usize = 8;
 
 /// What runs the generated quantities of a compiled model.
 pub(crate) struct Generator {
@@ -86,26 +93,42 @@ impl Generator {
         if self.program.generated_quantities.is_empty() || draws == 0 {
             return Ok(values);
         }
-        let generated: usize = self.declared().iter().map(|p| p.columns().len()).sum();
         let width = values.len() / draws;
-        let mut extended = Vec::with_capacity(draws * (width + generated));
-        let (mut failed, mut why) = (0, String::new());
-        for draw in 0..draws {
+        let workers = thread::available_parallelism().map_or(1, NonZero::get);
+        let share = draws.div_ceil(workers).max(FEWEST);
+        let parts: Vec<Part> = thread::scope(|scope| {
+            let running: Vec<_> = (0..draws)
+                .step_by(share)
+                .map(|first| first..draws.min(first + share))
+                .map(|part| scope.spawn(|| self.part(&values, width, part, seed)))
+                .collect();
+            let done = running.into_iter().map(ScopedJoinHandle::join);
+            done.map(|part| part.unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
+        });
+        let failed: usize = parts.iter().map(|part| part.failed).sum();
+        match parts.iter().find_map(|part| part.why.clone()) {
+            Some(why) if failed == draws => Err(why),
+            _ => Ok(parts.into_iter().flat_map(|part| part.rows).collect()),
+        }
+    }
+
+    /// Extends some of the draws.
+    fn part(&self, values: &[f64], width: usize, draws: Range<usize>, seed: u64) -> Part {
+        let generated: usize = self.declared().iter().map(|p| p.columns().len()).sum();
+        let mut part = Part::default();
+        for draw in draws {
             let row = &values[draw * width..(draw + 1) * width];
-            extended.extend_from_slice(row);
-            let end = extended.len();
-            if let Err(failure) = self.generate(row, draw, seed, &mut extended) {
-                failed += 1;
-                why = failure;
-                extended.truncate(end);
-                extended.resize(end + generated, f64::NAN);
+            part.rows.extend_from_slice(row);
+            let end = part.rows.len();
+            if let Err(why) = self.generate(row, draw, seed, &mut part.rows) {
+                part.failed += 1;
+                part.why.get_or_insert(why);
+                part.rows.truncate(end);
+                part.rows.resize(end + generated, f64::NAN);
             }
         }
-        if failed == draws {
-            Err(why)
-        } else {
-            Ok(extended)
-        }
+        part
     }
 
     fn generate(
@@ -141,6 +164,16 @@ impl Generator {
         }
         Ok(())
     }
+}
+
+/// Some draws with their generated quantities.
+#[derive(Default)]
+struct Part {
+    rows: Vec<f64>,
+    /// Draws that were rejected.
+    failed: usize,
+    /// Why the first of them was.
+    why: Option<String>,
 }
 
 fn is_broken(requirement: &Requirement) -> bool {

@@ -66,7 +66,7 @@ impl Progress {
                 }
             }
             Event::Checking => self.phase("checking the result"),
-            Event::Drawing => self.phase("drawing"),
+            Event::Drawing => self.phase("drawing, with generated quantities"),
         }
     }
 

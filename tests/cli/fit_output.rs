@@ -1,6 +1,7 @@
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use crate::workspace::Workspace;
+use crate::workspace::{Ran, Workspace};
 
 const FILES: [&str; 4] = ["approximation.ron", "draws.csv", "run.json", "trace.csv"];
 
@@ -102,17 +103,9 @@ fn a_folder_that_cannot_be_made_or_written_to_is_refused_before_the_fit() {
         .fails(2, &["cannot write results"]);
 }
 
-/// Sends SIGINT to a fit that would go on for ever, once it is under way.
+/// Sends SIGINT to a fit with `--out out` that would go on for ever, once it is under way.
 #[cfg(unix)]
-fn interrupt(workspace: &Workspace, arguments: &str) -> crate::workspace::Ran {
-    let endless =
-        "--inference 'advi(adaptive: true, tolerance: 1e-12)' --max-steps 1000000000 --out out";
-    let child = workspace
-        .command(&format!(
-            "fit eight.stan --data eight.json {endless} {arguments}"
-        ))
-        .spawn()
-        .unwrap();
+fn interrupt(workspace: &Workspace, child: Child) -> Ran {
     let began = Instant::now();
     // The folder is made just before the handler of signals; and a start is found within a tenth of a second.
     while !workspace.path("out").exists() {
@@ -123,10 +116,8 @@ fn interrupt(workspace: &Workspace, arguments: &str) -> crate::workspace::Ran {
         std::thread::sleep(Duration::from_millis(10));
     }
     std::thread::sleep(Duration::from_millis(1500));
-    let sent = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
     assert!(sent.success());
     child.wait_with_output().unwrap().into()
 }
@@ -135,7 +126,10 @@ fn interrupt(workspace: &Workspace, arguments: &str) -> crate::workspace::Ran {
 #[test]
 fn an_interrupted_run_keeps_what_was_done() {
     let workspace = Workspace::new();
-    let ran = interrupt(&workspace, "--json --draws 100");
+    let endless = "--inference 'advi(adaptive: true, tolerance: 1e-12)' --max-steps 1000000000";
+    let arguments =
+        format!("fit eight.stan --data eight.json {endless} --out out --json --draws 100");
+    let ran = interrupt(&workspace, workspace.command(&arguments).spawn().unwrap());
     let json = ran.json();
     assert_eq!(ran.status, Some(0), "{ran:?}");
     assert_eq!(json["record"]["outcome"]["ran"]["ended"], "interrupted");
@@ -147,4 +141,26 @@ fn an_interrupted_run_keeps_what_was_done() {
     );
     assert_eq!(workspace.names("out"), FILES);
     assert!(workspace.read("out/trace.csv").lines().count() > 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn generated_quantities_that_take_too_long_can_be_interrupted() {
+    let workspace = Workspace::new();
+    workspace.file(
+        "slow.stan",
+        "parameters { real x; } model { x ~ std_normal(); }\n\
+         generated quantities { real y = 0; for (i in 1:1000000) y += normal_rng(x, 1); }",
+    );
+    let child = workspace
+        .command("fit slow.stan --out out --json")
+        .spawn()
+        .unwrap();
+    let ran = interrupt(&workspace, child);
+    ran.fails(
+        0,
+        &["note: generated quantities are left out: the run was interrupted"],
+    );
+    assert_eq!(ran.json()["verdict"], "trustworthy");
+    assert_eq!(workspace.names("out"), FILES);
 }
