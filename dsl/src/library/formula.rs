@@ -6,7 +6,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use firebrand_graph::{Array, Binary, Expr, Graph, Shape, Unary, broadcast_shape};
 
 use super::call::Requirement;
-use super::density::range;
+use super::checks::range;
 use super::special;
 
 /// A graph lent to formulas. [`Num`]s on it add the nodes of their operations to it.
@@ -143,7 +143,7 @@ impl<'s> Num<'s> {
     /// 1 where self is positive, else 0. Costs nothing where the operation that made it can give nothing else.
     pub(crate) fn is_positive(&self) -> Num<'s> {
         let (least, _) = range(&self.sheet.graph.borrow(), &self.expr);
-        if least >= 0.0 {
+        if self.known().is_none() && least >= 0.0 {
             self.constant(1.0)
         } else {
             self.constant(0.0).less(self)

@@ -4,6 +4,7 @@
 //! its group; to add a group, add its table to `TABLES`.
 
 mod call;
+mod checks;
 mod density;
 mod distributions;
 mod formula;

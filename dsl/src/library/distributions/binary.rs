@@ -6,9 +6,10 @@ use super::bounded::draw_beta;
 use super::terms::{at_most_trials, bernoulli_logit_terms, binomial_logit_terms, unit};
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{
-    Argument, binary, density, draw_int, finite, nonnegative, not_nan, positive_finite, probability,
+use crate::library::checks::{
+    Argument, binary, finite, nonnegative, not_nan, positive_finite, probability,
 };
+use crate::library::density::{density, draw_int};
 use crate::library::signature::Scalar::{self, Int, Real};
 use crate::library::special::lchoose;
 use crate::value::Value;

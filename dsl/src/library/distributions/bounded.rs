@@ -9,9 +9,10 @@ use super::positive::standard_gamma;
 use super::terms::unit;
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{
-    Argument, density, draw, finite, nonnegative, not_nan, open_unit, positive_finite, probability,
+use crate::library::checks::{
+    Argument, finite, nonnegative, not_nan, open_unit, positive_finite, probability,
 };
+use crate::library::density::{density, draw};
 use crate::library::formula::Num;
 use crate::library::signature::Scalar::{self, Real};
 use crate::value::Value;

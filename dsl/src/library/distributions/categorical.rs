@@ -6,7 +6,8 @@ use super::simplex::require_simplex;
 use super::terms::{softmax, unit};
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{finite, known};
+use crate::library::checks::finite;
+use crate::library::density::known;
 use crate::library::functions::{log_softmax, take};
 use crate::value::{Ints, Value};
 

@@ -5,7 +5,8 @@ use firebrand_graph::{Array, Index};
 use super::bounded::draw_beta;
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{known, positive, total_of};
+use crate::library::checks::positive;
+use crate::library::density::{known, total_of};
 use crate::library::functions::{diagonal, square, take};
 use crate::value::Value;
 

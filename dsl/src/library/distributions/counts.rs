@@ -7,9 +7,8 @@ use super::positive::standard_gamma;
 use super::terms::{neg_binomial_2_log_terms, poisson_log_terms};
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{
-    Argument, density, draw_int, finite, nonnegative, not_nan, positive_finite,
-};
+use crate::library::checks::{Argument, finite, nonnegative, not_nan, positive_finite};
+use crate::library::density::{density, draw_int};
 use crate::library::signature::Scalar::{self, Int, Real};
 use crate::value::Value;
 

@@ -7,9 +7,10 @@ use firebrand_graph::Binary;
 use super::terms::log_normal_mass;
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{
-    Argument, density, finite, nonnegative, not_nan, positive, positive_finite, probability,
+use crate::library::checks::{
+    Argument, finite, nonnegative, not_nan, positive, positive_finite, probability,
 };
+use crate::library::density::density;
 use crate::library::formula::Num;
 use crate::library::signature::Scalar::{self, Int, Real};
 use crate::value::Value;

@@ -8,9 +8,8 @@ use super::terms::{
 };
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{
-    Argument, binary, finite, known, nonnegative, positive_finite, total_of,
-};
+use crate::library::checks::{Argument, binary, finite, nonnegative, positive_finite};
+use crate::library::density::{known, total_of};
 use crate::types::Type;
 use crate::value::{Ints, Value};
 

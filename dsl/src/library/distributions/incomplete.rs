@@ -2,9 +2,10 @@
 
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{
-    Argument, finite, known_rows, nonnegative, not_nan, positive, positive_finite, probability,
+use crate::library::checks::{
+    Argument, finite, nonnegative, not_nan, positive, positive_finite, probability,
 };
+use crate::library::density::known_rows;
 use crate::library::signature::Scalar::{self, Int, Real};
 use crate::library::special::{gamma_p, gamma_q, inc_beta};
 use crate::value::Value;

@@ -8,9 +8,8 @@ use rand_distr::{ChiSquared, Distribution, StandardNormal};
 use super::terms::{log_normal_mass, normal_terms, squared_distance, unit};
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{
-    Argument, density, draw, finite, not_nan, positive, positive_finite, probability,
-};
+use crate::library::checks::{Argument, finite, not_nan, positive, positive_finite, probability};
+use crate::library::density::{density, draw};
 use crate::library::signature::Scalar::{self, Real};
 use crate::library::special::HALF_LOG_TWO_PI;
 use crate::value::Value;

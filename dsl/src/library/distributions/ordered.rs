@@ -7,7 +7,8 @@ use super::glm::{Rows, linear_predictors};
 use super::terms::unit;
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{finite, known, not_nan, sum_terms};
+use crate::library::checks::{finite, not_nan};
+use crate::library::density::{known, sum_terms};
 use crate::library::formula::Sheet;
 use crate::value::{Ints, Value};
 

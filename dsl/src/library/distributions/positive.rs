@@ -8,9 +8,8 @@ use rand_distr::{Distribution, Gamma, StandardNormal};
 use super::terms::{squared_distance, unit};
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{
-    Argument, density, draw, finite, nonnegative, not_nan, positive, positive_finite,
-};
+use crate::library::checks::{Argument, finite, nonnegative, not_nan, positive, positive_finite};
+use crate::library::density::{density, draw};
 use crate::library::signature::Scalar::{self, Real};
 use crate::library::special::HALF_LOG_TWO_PI;
 use crate::value::Value;

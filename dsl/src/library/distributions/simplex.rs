@@ -7,7 +7,8 @@ use super::positive::standard_gamma;
 use super::terms::{softmax, unit};
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{known, nonnegative, positive, total_of};
+use crate::library::checks::{nonnegative, positive};
+use crate::library::density::{known, total_of};
 use crate::types::Type;
 use crate::value::Value;
 

@@ -5,7 +5,8 @@ use firebrand_graph::{Array, Shape};
 use super::arrange::{like, position, size};
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{finite, known};
+use crate::library::checks::finite;
+use crate::library::density::known;
 use crate::types::Type;
 use crate::value::{Ints, Value};
 

@@ -5,7 +5,7 @@ use firebrand_graph::{Binary, Expr, Graph, Unary};
 use super::arrange::same_size;
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{finite, positive};
+use crate::library::checks::{finite, positive};
 use crate::library::formula::{Num, Sheet};
 use crate::value::Value;
 

@@ -6,7 +6,8 @@ use firebrand_graph::Unary;
 
 use super::arrange::keep_type;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{known, probability};
+use crate::library::checks::probability;
+use crate::library::density::known;
 use crate::library::formula::{Num, Sheet, map};
 use crate::library::quantile;
 use crate::library::{Function, Signature};

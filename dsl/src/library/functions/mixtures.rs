@@ -5,7 +5,7 @@ use firebrand_graph::{Binary, Expr, Graph};
 use super::arrange::{flat, same_size};
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::probability;
+use crate::library::checks::probability;
 use crate::library::formula::Sheet;
 use crate::types::Type;
 use crate::value::Value;

@@ -5,7 +5,8 @@ use firebrand_graph::{Array, Expr};
 use super::arrange::{like, position};
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
-use crate::library::density::{known, probability};
+use crate::library::checks::probability;
+use crate::library::density::known;
 use crate::types::Type;
 use crate::value::{Ints, Value};
 

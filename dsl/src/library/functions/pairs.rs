@@ -4,7 +4,8 @@ use firebrand_graph::{Binary, Unary};
 
 use crate::library::Function;
 use crate::library::call::{Call, Failure, align};
-use crate::library::density::{known, known_rows, not_nan};
+use crate::library::checks::not_nan;
+use crate::library::density::{known, known_rows};
 use crate::library::formula::{Num, Sheet};
 use crate::library::special;
 use crate::types::Type;

@@ -5,6 +5,7 @@ mod densities;
 mod functions;
 mod integrals;
 mod random;
+mod scores;
 mod signatures;
 
 use firebrand_graph::{Array, Expr, Graph, NodeId, Program};
