@@ -70,11 +70,6 @@ impl Posterior {
         let source_operations = source_operations(&graph, &log_density);
         graph.set_source(graph::SourceId::default());
         let density = graph.node_of(&log_density);
-        let score = match (log_density.as_node(), theta.as_node()) {
-            (Some(output), Some(theta)) => graph.gradient(output, &[theta]).remove(0),
-            _ => graph::Array::full([dimension], 0.0).into(),
-        };
-        let score = graph.node_of(&score);
         let mut valid = Expr::scalar(1.0);
         let mut reasons = Vec::new();
         let mut reason_nodes = Vec::new();
@@ -85,7 +80,16 @@ impl Posterior {
             reasons.push(requirement.message);
         }
         let valid = graph.node_of(&valid);
-        let constrained = graph.node_of(&constrained);
+        let mut outputs = vec![density, valid, graph.node_of(&constrained)];
+        outputs.append(&mut reason_nodes);
+        let outputs = graph.simplify(&outputs);
+        let [density, valid, constrained] = [outputs[0], outputs[1], outputs[2]];
+        let reason_nodes = &outputs[3..];
+        let score = match theta.as_node() {
+            Some(theta) => graph.gradient(density, &[theta]).remove(0),
+            None => graph::Array::full([dimension], 0.0).into(),
+        };
+        let score = graph.node_of(&score);
         let score_program = Program::compile(&graph, &[density, score, valid], &options);
         let nodes = live_operations(&graph, &[density, score, valid]);
         let mut columns: Vec<Column> = parameters
@@ -113,7 +117,7 @@ impl Posterior {
             placement: placement.clone(),
             density_program: Program::compile(&graph, &[density, valid], &options),
             constrain_program: Program::compile(&graph, &[constrained], &options),
-            reasons_program: Program::compile(&graph, &reason_nodes, &options),
+            reasons_program: Program::compile(&graph, reason_nodes, &options),
             score_program,
             reasons,
             generator,

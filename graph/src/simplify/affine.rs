@@ -58,8 +58,11 @@ pub(super) struct Affine {
 /// Numbers of a vector, at most, that are taken as columns.
 const WIDEST: usize = 64;
 
+/// Values that are looked at, at most: in a recursion, each step would find all those before it.
+const MOST: usize = 4 * WIDEST;
+
 impl Affine {
-    /// A value as a linear function, or nothing if a coefficient is not finite.
+    /// A value as a linear function, or nothing if a coefficient is not finite or the function has very many terms.
     pub(super) fn of(graph: &Graph, x: NodeId) -> Option<Affine> {
         let rows = graph.node(x).shape.iter().product();
         let mut affine = Affine {
@@ -70,8 +73,10 @@ impl Affine {
         };
         let mut positions = FxHashMap::default();
         let mut open = vec![(x, Coefficients::Same(1.0))];
+        let mut looked = 0;
         while let Some((node, coefficients)) = open.pop() {
-            if !coefficients.is_finite() {
+            looked += 1;
+            if looked > MOST || !coefficients.is_finite() {
                 return None;
             }
             affine.add(graph, node, coefficients, &mut open, &mut positions);

@@ -6,13 +6,17 @@
 
 use std::collections::BTreeSet;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::plan::{Member, OutputRead, PlannedStep, Read, Task, Value, ValueId};
 use super::rows::RowMap;
 
 /// Kernels that one kernel is compared with, at most: the latest ones over as many rows.
 const CANDIDATES: usize = 8;
+
+/// Steps that are searched for a way from one kernel to another, at most: where there may be more, the two stay apart. A
+/// recursion over time has thousands of steps, each of which waits for all those before.
+const SEARCHED: usize = 128;
 
 /// Joins kernels, marks the values that reach memory, and puts the steps in an order in which they can run.
 pub(super) fn merge(
@@ -109,9 +113,9 @@ impl Links {
         step
     }
 
-    /// Whether `later` waits for `earlier` through nothing but rows that it reads directly.
+    /// Whether `later` is known to wait for `earlier` through nothing but rows that it reads directly.
     fn may_join(&self, earlier: usize, later: usize) -> bool {
-        let mut seen = BTreeSet::new();
+        let mut seen = FxHashSet::default();
         let mut open = Vec::new();
         for (step, by_row) in &self.before[later] {
             match self.root(*step) {
@@ -121,7 +125,7 @@ impl Links {
             }
         }
         while let Some(step) = open.pop() {
-            if step == earlier {
+            if step == earlier || seen.len() > SEARCHED {
                 return false;
             }
             if seen.insert(step) {
@@ -213,7 +217,7 @@ fn mark_stored(values: &mut [Value], steps: &mut [PlannedStep], outputs: &[Outpu
     for output in outputs {
         values[output.read.value].stored = true;
     }
-    let here = |members: &[Member]| -> rustc_hash::FxHashSet<ValueId> {
+    let here = |members: &[Member]| -> FxHashSet<ValueId> {
         members
             .iter()
             .filter(|member| !member.is_sum())
