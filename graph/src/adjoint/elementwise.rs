@@ -27,9 +27,10 @@ impl Pass<'_> {
                 self.over(&half, &y)
             }
             Unary::Recip => {
-                let square = g.unary(Unary::Square, &y);
+                // One factor after the other: the square of a very small one would be 0.
                 let minus = g.neg(cotangent);
-                self.times(&minus, &square)
+                let once = self.times(&minus, &y);
+                self.times(&once, &y)
             }
             _ => {
                 let factor = self.derivative(kind, &x, &y);
