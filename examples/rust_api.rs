@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let data = Data::from_file(&folder.join("eight_schools.json"))?;
     let posterior = model.compile(&data, &Placement::cpu())?;
     let fitted = fit(&posterior)
-        .inference("advi")
+        .inference("prox-score")
         .family("full-rank")
         .seed(1)
         .run()?;

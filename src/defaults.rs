@@ -3,7 +3,7 @@
 use firebrand_core::{Inference, registry};
 
 /// The algorithm.
-pub const INFERENCE: &str = "advi";
+pub const INFERENCE: &str = "prox-score";
 
 /// Draws that are reported: as many as four chains of Stan's sampler give.
 pub const DRAWS: usize = 4000;

@@ -9,7 +9,7 @@
 //! )?;
 //! let data = Data::from_json(r#"{"n": 20, "heads": 14}"#)?;
 //! let posterior = model.compile(&data, &Placement::cpu())?;
-//! let fitted = fit(&posterior).inference("advi").family("full-rank").seed(1).run()?;
+//! let fitted = fit(&posterior).inference("prox-score").family("full-rank").seed(1).run()?;
 //! println!("{} draws of p, {}", fitted.draws_of("p").unwrap_or_default().len(), fitted.verdict);
 //! // With a flat prior p is Beta(15, 7), whose mean is 15/22.
 //! assert!((fitted.quantity("p").unwrap().mean - 15.0 / 22.0).abs() < 0.02);

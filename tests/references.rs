@@ -23,7 +23,7 @@ use posteriordb::Database;
 const GOALS: &[(&str, &str, &str, usize)] = &[
     ("advi", "advi", "full-rank", 30),
     ("bam", "bam", "full-rank", 28),
-    ("prox-score", "prox-score", "full-rank", 26),
+    ("prox-score", "prox-score", "full-rank", 30),
     ("gsm", "gsm", "full-rank", 0),
     ("pathfinder", "pathfinder", "full-rank", 0),
     ("advi-mean-field", "advi", "mean-field", 0),

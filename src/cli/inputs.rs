@@ -68,6 +68,10 @@ impl Computing {
 }
 
 #[cfg(feature = "tch")]
+#[expect(
+    deprecated,
+    reason = "Burn is pinned to the last line of versions that has libtorch"
+)]
 fn libtorch() -> Result<Placement, Failure> {
     let device = burn::tensor::Device::libtorch();
     Ok(Placement {
@@ -79,8 +83,8 @@ fn libtorch() -> Result<Placement, Failure> {
 #[cfg(not(feature = "tch"))]
 fn libtorch() -> Result<Placement, Failure> {
     Err(Failure::Usage(
-        "this program was built without libtorch; build it with `cargo build --release --features tch`, with LIBTORCH \
-         naming a folder that has libtorch's `lib` and `include`"
+        "this program was built without libtorch; have libtorch with `eval \"$(scripts/libtorch.sh ~/libtorch)\"` and \
+         build with `cargo build --release --features tch`"
             .into(),
     ))
 }

@@ -85,7 +85,7 @@ fn json_has_the_verdict_the_summary_and_the_record() {
     );
     let record = &json["record"];
     assert_eq!(record["request"]["options"]["seed"], 4);
-    assert_eq!(record["request"]["inference"]["name"], "advi");
+    assert_eq!(record["request"]["inference"]["name"], "prox-score");
     let diagnosis = &record["outcome"]["ran"]["diagnosis"];
     for key in ["elbo", "elbo_error", "k_hat", "effective"] {
         assert!(diagnosis[key].is_number(), "{key} in {diagnosis}");

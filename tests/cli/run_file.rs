@@ -57,7 +57,7 @@ fn what_is_wrong_in_a_run_file_is_named_with_the_right_fields() {
         workspace.file("run.ron", text);
         workspace.run("fit run.ron")
     };
-    let right = "inference: String = \"advi\"";
+    let right = "inference: String = \"prox-score\"";
     fit("(model: \"mean.stan\", inferense: \"bam\")")
         .fails(2, &["run.ron", "did you mean `inference`?", right]);
     fit("(model: \"mean.stan\", seed: \"three\")").fails(2, &["`seed` takes u64", right]);
