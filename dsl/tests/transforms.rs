@@ -145,15 +145,7 @@ const CASES: &[Case] = &[
         declaration: "simplex[4] x;",
         dimension: 3,
         free: &[0, 1, 2],
-        unconstrain: |x| {
-            let mut left = 1.0;
-            let mut theta = Vec::new();
-            for (k, share) in x[..3].iter().enumerate() {
-                theta.push(logit(share / left) + ((3 - k) as f64).ln());
-                left -= share;
-            }
-            theta
-        },
+        unconstrain: breaks,
     },
     Case {
         // By columns in the output and in the unconstrained vector alike.
@@ -162,7 +154,81 @@ const CASES: &[Case] = &[
         free: &[0, 1, 2, 3],
         unconstrain: |x| x.iter().map(|x| x.ln()).collect(),
     },
+    Case {
+        declaration: "cholesky_factor_corr[3] x;",
+        dimension: 3,
+        // Below the diagonal, by columns.
+        free: &[1, 2, 5],
+        unconstrain: |x| {
+            let left = (1.0 - x[2] * x[2]).sqrt();
+            vec![x[1].atanh(), x[2].atanh(), (x[5] / left).atanh()]
+        },
+    },
+    Case {
+        declaration: "corr_matrix[3] x;",
+        dimension: 3,
+        free: &[1, 2, 5],
+        unconstrain: |x| {
+            let left = ((1.0 - x[1] * x[1]) * (1.0 - x[2] * x[2])).sqrt();
+            vec![
+                x[1].atanh(),
+                x[2].atanh(),
+                ((x[5] - x[1] * x[2]) / left).atanh(),
+            ]
+        },
+    },
+    Case {
+        declaration: "cholesky_factor_cov[2] x;",
+        dimension: 3,
+        free: &[0, 1, 3],
+        unconstrain: |x| vec![x[0].ln(), x[1], x[3].ln()],
+    },
+    Case {
+        declaration: "cholesky_factor_cov[3, 1] x;",
+        dimension: 3,
+        free: &[0, 1, 2],
+        unconstrain: |x| vec![x[0].ln(), x[1], x[2]],
+    },
+    Case {
+        declaration: "cov_matrix[2] x;",
+        dimension: 3,
+        free: &[0, 1, 3],
+        unconstrain: |x| {
+            let first = x[0].sqrt();
+            let second = x[1] / first;
+            vec![first.ln(), second, 0.5 * (x[3] - second * second).ln()]
+        },
+    },
+    Case {
+        // Columns, one after the other.
+        declaration: "column_stochastic_matrix[3, 2] x;",
+        dimension: 4,
+        free: &[0, 1, 3, 4],
+        unconstrain: |x| [&x[..3], &x[3..]].into_iter().flat_map(breaks).collect(),
+    },
+    Case {
+        // The rows' breaks, by columns.
+        declaration: "row_stochastic_matrix[2, 3] x;",
+        dimension: 4,
+        free: &[0, 1, 2, 3],
+        unconstrain: |x| {
+            let (first, second) = (breaks(&[x[0], x[2], x[4]]), breaks(&[x[1], x[3], x[5]]));
+            vec![first[0], second[0], first[1], second[1]]
+        },
+    },
 ];
+
+/// The unconstrained numbers of a simplex.
+fn breaks(x: &[f64]) -> Vec<f64> {
+    let free = x.len() - 1;
+    let mut left = 1.0;
+    let mut theta = Vec::new();
+    for (k, share) in x[..free].iter().enumerate() {
+        theta.push(logit(share / left) + ((free - k) as f64).ln());
+        left -= share;
+    }
+    theta
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
@@ -218,4 +284,47 @@ fn an_infinite_bound_is_none() {
     let bounded = posterior("real<lower=negative_infinity(), upper=positive_infinity()> x;");
     assert_eq!(constrained(&bounded, &[1.25]), [1.25]);
     assert_eq!(log_density(&bounded, &[1.25]), 0.0);
+}
+
+#[test]
+fn a_unit_vector_is_a_direction_and_its_length_is_normal() {
+    let direction = posterior("unit_vector[3] x;");
+    let theta = [0.3, -1.2, 0.4];
+    let square: f64 = theta.iter().map(|x| x * x).sum();
+    let x = constrained(&direction, &theta);
+    for (x, u) in x.iter().zip(theta) {
+        assert!((x - u / square.sqrt()).abs() < 1e-15);
+    }
+    assert!((log_density(&direction, &theta) + 0.5 * square).abs() < 1e-15);
+}
+
+#[test]
+fn vectors_that_sum_to_zero_are_as_long_as_what_they_come_from() {
+    let zero = posterior("sum_to_zero_vector[4] x;");
+    let theta = [0.3, -1.2, 0.4];
+    let x = constrained(&zero, &theta);
+    let square = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>();
+    assert_eq!(x.len(), 4);
+    assert!(x.iter().sum::<f64>().abs() < 1e-15);
+    assert!((square(&x) - square(&theta)).abs() < 1e-15);
+    // Only the last element of u moves the last element of x.
+    assert!((x[3] + theta[2] * 0.75_f64.sqrt()).abs() < 1e-15);
+    assert_eq!(log_density(&zero, &theta), 0.0);
+}
+
+#[test]
+fn matrices_of_arrays_follow_one_another() {
+    let theta = [0.3, -0.4, 1.0, 0.2, 0.7, -0.1];
+    for kind in ["cov_matrix[2]", "corr_matrix[3]", "cholesky_factor_corr[3]"] {
+        let one = posterior(&format!("{kind} x;"));
+        let two = posterior(&format!("array[2] {kind} x;"));
+        let total = log_density(&one, &theta[..3]) + log_density(&one, &theta[3..]);
+        assert!((log_density(&two, &theta) - total).abs() < 1e-14, "{kind}");
+        let second: Vec<f64> = constrained(&two, &theta)
+            .into_iter()
+            .skip(1)
+            .step_by(2)
+            .collect();
+        assert_eq!(second, constrained(&one, &theta[3..]), "{kind}");
+    }
 }

@@ -9,6 +9,9 @@ use crate::library::{Requirement, align};
 use crate::syntax::Span;
 use crate::value::Value;
 
+/// How far sums and the like may be from what they should be, as in Stan.
+const TOLERANCE: f64 = 1e-8;
+
 impl Interpreter<'_> {
     /// The axes of a sized type: those of arrays, then those of its vector or matrix.
     pub(crate) fn dims_of(&mut self, type_: &SizedType, scope: &Scope) -> Staged<Shape> {
@@ -154,7 +157,6 @@ impl Interpreter<'_> {
         value: &Expr,
         scope: &Scope,
     ) -> Staged<()> {
-        const TOLERANCE: f64 = 1e-8;
         let shape = self.graph.shape(value);
         let last = shape.len() - 1;
         match constraint {
@@ -171,7 +173,6 @@ impl Interpreter<'_> {
                 self.check_near(
                     &total,
                     1.0,
-                    TOLERANCE,
                     format!("{name} is not a simplex: its sum is not 1"),
                     scope,
                 );
@@ -196,35 +197,21 @@ impl Interpreter<'_> {
             Constraint::UnitVector => {
                 let squares = self.graph.unary(firebrand_graph::Unary::Square, value);
                 let total = self.graph.sum(&squares, last);
-                self.check_near(
-                    &total,
-                    1.0,
-                    TOLERANCE,
-                    format!("{name} is not a unit vector"),
-                    scope,
-                );
+                self.check_near(&total, 1.0, format!("{name} is not a unit vector"), scope);
             }
             Constraint::SumToZero => {
                 let total = self.graph.sum(value, last);
-                self.check_near(
-                    &total,
-                    0.0,
-                    TOLERANCE,
-                    format!("{name} does not sum to zero"),
-                    scope,
-                );
+                self.check_near(&total, 0.0, format!("{name} does not sum to zero"), scope);
             }
-            // Of matrices, Stan checks symmetry and definiteness; those checks come with matrix parameters.
-            _ => {}
+            matrix => self.check_matrix(name, matrix, value, scope),
         }
         Ok(())
     }
 
-    fn check_near(
+    pub(super) fn check_near(
         &mut self,
         value: &Expr,
         expected: f64,
-        tolerance: f64,
         message: String,
         scope: &Scope,
     ) {
@@ -232,7 +219,7 @@ impl Interpreter<'_> {
         let distance = self.graph.unary(firebrand_graph::Unary::Abs, &difference);
         let near = self
             .graph
-            .binary(Binary::LessEqual, &distance, &Expr::scalar(tolerance));
+            .binary(Binary::LessEqual, &distance, &Expr::scalar(TOLERANCE));
         self.check(near, message, scope);
     }
 

@@ -13,6 +13,7 @@ mod indexing;
 mod interpreter;
 mod lanes;
 mod loops;
+mod matrices;
 mod operators;
 mod statements;
 mod storage;

@@ -4,8 +4,12 @@
 //! their declaration, the elements of arrays with the last index fastest, matrices by columns.
 
 mod bounds;
+mod correlation;
+mod covariance;
 mod ordered;
 mod simplex;
+mod triangle;
+mod vectors;
 
 use firebrand_graph::{Expr, Graph, Shape};
 
@@ -24,30 +28,55 @@ pub(crate) fn unconstrained_size(
     declaration: &Declaration,
     dims: &[usize],
 ) -> Staged<usize> {
+    let [.., last] = dims else {
+        return Ok(1);
+    };
+    let last = *last;
     let size: usize = dims.iter().product();
+    // A vector's length, or a matrix' columns and the rest.
+    let vectors = |free: usize| size / last * free;
+    let matrices = |free: usize| dims[..dims.len() - 2].iter().product::<usize>() * free;
+    let one_less = |what: &str| match last {
+        0 => interpreter.fail(
+            declaration.span,
+            format!("the {what} {} has no elements", declaration.name),
+        ),
+        _ => Ok(vectors(last - 1)),
+    };
     match &declaration.type_.constraint {
         Constraint::None
         | Constraint::Bounds { .. }
         | Constraint::Affine { .. }
         | Constraint::Ordered
         | Constraint::PositiveOrdered => Ok(size),
-        Constraint::Simplex => {
-            let length = dims[dims.len() - 1];
-            if length == 0 {
+        Constraint::Simplex => one_less("simplex"),
+        Constraint::SumToZero => one_less("vector"),
+        Constraint::RowStochastic => one_less("matrix"),
+        Constraint::ColumnStochastic => match dims[dims.len() - 2] {
+            0 => one_less("matrix"),
+            rows => Ok(size / rows * (rows - 1)),
+        },
+        Constraint::UnitVector => match last {
+            0 => one_less("unit vector"),
+            _ => Ok(size),
+        },
+        Constraint::CholeskyFactorCorr | Constraint::CorrMatrix => {
+            Ok(matrices(last * last.saturating_sub(1) / 2))
+        }
+        Constraint::CovMatrix => Ok(matrices(covariance::factor_size(last, last))),
+        Constraint::CholeskyFactorCov => {
+            let rows = dims[dims.len() - 2];
+            if rows < last {
                 return interpreter.fail(
                     declaration.span,
-                    format!("the simplex {} has no elements", declaration.name),
+                    format!(
+                        "{} has {rows} rows and {last} columns: a Cholesky factor has no more columns than rows",
+                        declaration.name
+                    ),
                 );
             }
-            Ok(size / length * (length - 1))
+            Ok(matrices(covariance::factor_size(rows, last)))
         }
-        other => interpreter.unsupported(
-            declaration.span,
-            format!(
-                "a parameter of type {} is not supported yet",
-                type_name(other)
-            ),
-        ),
     }
 }
 
@@ -99,21 +128,75 @@ pub(crate) fn constrain(
             Ok(ordered::positive_ordered(&mut interpreter.graph, &value))
         }
         Constraint::Simplex => {
-            let mut shape = Shape::from_slice(&[1]);
-            shape.extend_from_slice(dims);
-            let last = shape.len() - 1;
-            shape[last] -= 1;
-            let free = interpreter.graph.reshape(unconstrained, &shape);
+            let free = free_numbers(
+                &mut interpreter.graph,
+                unconstrained,
+                &dims[..dims.len() - 1],
+            );
             Ok(simplex::constrain(&mut interpreter.graph, &free))
         }
-        other => interpreter.unsupported(
-            declaration.span,
-            format!(
-                "a parameter of type {} is not supported yet",
-                type_name(other)
-            ),
-        ),
+        Constraint::ColumnStochastic => {
+            // By columns, each of which is a simplex.
+            let (graph, last) = (&mut interpreter.graph, dims.len() - 1);
+            let outer = [&dims[..last - 1], &dims[last..]].concat();
+            let free = free_numbers(graph, unconstrained, &outer);
+            let columns = simplex::constrain(graph, &free);
+            Ok(Constrained {
+                value: graph.transpose(&columns.value),
+                ..columns
+            })
+        }
+        Constraint::RowStochastic => {
+            // By columns too, though rows are the simplexes.
+            let (graph, last) = (&mut interpreter.graph, dims.len() - 1);
+            let outer = [&dims[..last - 1], &[dims[last].saturating_sub(1)]].concat();
+            let free = free_numbers(graph, unconstrained, &outer);
+            let free = graph.transpose(&free);
+            Ok(simplex::constrain(graph, &free))
+        }
+        Constraint::UnitVector => {
+            let free = free_numbers(
+                &mut interpreter.graph,
+                unconstrained,
+                &dims[..dims.len() - 1],
+            );
+            Ok(vectors::unit(&mut interpreter.graph, &free))
+        }
+        Constraint::SumToZero => {
+            let free = free_numbers(
+                &mut interpreter.graph,
+                unconstrained,
+                &dims[..dims.len() - 1],
+            );
+            Ok(vectors::sum_to_zero(&mut interpreter.graph, &free))
+        }
+        Constraint::CholeskyFactorCorr
+        | Constraint::CorrMatrix
+        | Constraint::CholeskyFactorCov
+        | Constraint::CovMatrix => {
+            let (rows, columns) = (dims[dims.len() - 2], dims[dims.len() - 1]);
+            let graph = &mut interpreter.graph;
+            let u = &free_numbers(graph, unconstrained, &dims[..dims.len() - 2]);
+            Ok(match &declaration.type_.constraint {
+                Constraint::CholeskyFactorCorr => correlation::cholesky_factor(graph, u, rows),
+                Constraint::CorrMatrix => correlation::matrix(graph, u, rows),
+                Constraint::CholeskyFactorCov => {
+                    covariance::cholesky_factor(graph, u, rows, columns)
+                }
+                _ => covariance::matrix(graph, u, rows),
+            })
+        }
     }
+}
+
+/// Numbers in the order of the unconstrained vector: one lane, the outer axes, and what is left for each.
+fn free_numbers(graph: &mut Graph, unconstrained: &Expr, outer: &[usize]) -> Expr {
+    let count: usize = outer.iter().product();
+    let total: usize = graph.shape(unconstrained).iter().product();
+    let mut shape = Shape::from_slice(&[1]);
+    shape.extend_from_slice(outer);
+    shape.push(total.checked_div(count).unwrap_or(0));
+    graph.reshape(unconstrained, &shape)
 }
 
 /// Numbers in the order of the unconstrained vector, under one lane and the parameter's axes.
@@ -134,22 +217,5 @@ fn arranged(
             graph.transpose(&transposed)
         }
         _ => graph.reshape(unconstrained, &shape),
-    }
-}
-
-fn type_name(constraint: &Constraint) -> &'static str {
-    match constraint {
-        Constraint::None | Constraint::Bounds { .. } | Constraint::Affine { .. } => "real",
-        Constraint::Simplex => "simplex",
-        Constraint::Ordered => "ordered",
-        Constraint::PositiveOrdered => "positive_ordered",
-        Constraint::UnitVector => "unit_vector",
-        Constraint::SumToZero => "sum_to_zero_vector",
-        Constraint::CholeskyFactorCorr => "cholesky_factor_corr",
-        Constraint::CholeskyFactorCov => "cholesky_factor_cov",
-        Constraint::CorrMatrix => "corr_matrix",
-        Constraint::CovMatrix => "cov_matrix",
-        Constraint::ColumnStochastic => "column_stochastic_matrix",
-        Constraint::RowStochastic => "row_stochastic_matrix",
     }
 }
