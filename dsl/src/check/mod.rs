@@ -17,6 +17,7 @@ mod indexing;
 mod operators;
 mod overloads;
 mod scope;
+mod slices;
 mod statements;
 mod suffix;
 mod truncation;

@@ -1,6 +1,7 @@
 //! Which function a call means: the program's own, or one of the language.
 
 use super::Checker;
+use super::slices;
 use crate::hir::{self, ExpressionKind};
 use crate::library;
 use crate::syntax::Span;
@@ -19,7 +20,8 @@ impl Callee {
     pub fn call(self, args: Vec<hir::Expression>, type_: Type, span: Span) -> hir::Expression {
         let kind = match self {
             Self::User(number) => ExpressionKind::UserCall(number, args),
-            Self::Library(function) => ExpressionKind::Call(function, args),
+            Self::Library(function) => slices::selection(function.name, &args)
+                .unwrap_or(ExpressionKind::Call(function, args)),
         };
         hir::Expression { kind, type_, span }
     }

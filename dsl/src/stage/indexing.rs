@@ -220,7 +220,7 @@ impl Interpreter<'_> {
         let frame = self.frames.len() - 1;
         let graph = &mut self.graph;
         let variable = self.frames[frame].variables[slot]
-            .as_ref()
+            .as_mut()
             .expect("it was there a moment ago");
         Ok(variable.read(graph, &offsets, &shape))
     }
@@ -300,7 +300,7 @@ impl Interpreter<'_> {
         let dims = value.dims(&self.graph);
         let selection = self.select("this expression", indices, &dims, span, scope)?;
         let uniform = value.shape(&self.graph)[0] == 1;
-        let variable = Variable::holding(value, &self.graph, scope);
+        let mut variable = Variable::holding(value, &self.graph, scope);
         let offsets = if uniform {
             selection.elements
         } else {

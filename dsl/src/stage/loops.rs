@@ -224,7 +224,7 @@ impl Interpreter<'_> {
         for Finished { slot, base, writes } in region.finish() {
             let frame = self.frames.len() - 1;
             let copy = self.frames[frame].variables[slot].replace(base);
-            let Some(copy) = copy else { continue };
+            let Some(mut copy) = copy else { continue };
             let (cells, from): (Vec<u32>, Vec<u32>) = writes.into_iter().unzip();
             if cells.is_empty() {
                 continue;

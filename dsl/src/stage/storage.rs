@@ -101,12 +101,13 @@ impl Variable {
 
     /// The whole, for all lanes of the owner (or one, when they agree).
     pub fn whole(&mut self, graph: &mut Graph) -> Value {
-        match &self.content {
+        match &mut self.content {
             Content::Whole(value) => value.clone(),
             Content::Cells(cells) => {
                 let mut shape = Shape::from_slice(&[self.owner.count]);
                 shape.extend_from_slice(&self.dims);
-                let value = Value::Real(assemble(graph, cells.iter().copied(), &shape));
+                let offsets = 0..cells.len() as u32;
+                let value = Value::Real(gathered(graph, cells, offsets, &shape));
                 // A whole that is known entirely is cheaper to read from than its cells.
                 if value.is_known() {
                     self.content = Content::Whole(value.clone());
@@ -117,9 +118,12 @@ impl Variable {
     }
 
     /// The elements at `offsets`, each within its lane's copy (`lane * size + element`), under `shape`.
-    pub fn read(&self, graph: &mut Graph, offsets: &[u32], shape: &[usize]) -> Value {
+    ///
+    /// Cells that are scattered over several nodes are found in one from then on: what a recursion reads at each step would else
+    /// be put together from all the steps before, every time.
+    pub fn read(&mut self, graph: &mut Graph, offsets: &[u32], shape: &[usize]) -> Value {
         let size = self.size() as u32;
-        match &self.content {
+        match &mut self.content {
             Content::Whole(Value::Int(ints)) => {
                 let data = if ints.lanes() == 1 {
                     offsets
@@ -145,11 +149,9 @@ impl Variable {
             Content::Whole(Value::Real(whole)) => {
                 Value::Real(gather_elements(graph, whole, size, offsets, shape))
             }
-            Content::Cells(cells) => Value::Real(assemble(
-                graph,
-                offsets.iter().map(|o| cells[*o as usize]),
-                &Shape::from_slice(shape),
-            )),
+            Content::Cells(cells) => {
+                Value::Real(gathered(graph, cells, offsets.iter().copied(), shape))
+            }
         }
     }
 
@@ -250,7 +252,7 @@ impl Variable {
                     .collect();
                 let mut shape = Shape::from_slice(&[lanes.count]);
                 shape.extend_from_slice(&self.dims);
-                Content::Whole(self.read(graph, &offsets, &shape))
+                Content::Whole(self.clone().read(graph, &offsets, &shape))
             }
         };
         Variable {
@@ -261,6 +263,43 @@ impl Variable {
             content,
         }
     }
+}
+
+/// The value of some cells, which are found in its node from then on where they were scattered.
+fn gathered(
+    graph: &mut Graph,
+    cells: &mut [Cell],
+    offsets: impl Iterator<Item = u32> + Clone,
+    shape: &[usize],
+) -> Expr {
+    let read = offsets.clone().map(|offset| cells[offset as usize]);
+    let scattered = is_scattered(read.clone());
+    let value = assemble(graph, read, &Shape::from_slice(shape));
+    if let (true, Some(node)) = (scattered, value.as_node()) {
+        for (position, cell) in offsets.enumerate() {
+            if let cell @ Cell::Element { .. } = &mut cells[cell as usize] {
+                let offset = position as u32;
+                *cell = Cell::Element { node, offset };
+            }
+        }
+    }
+    value
+}
+
+/// Whether cells lie in more than two nodes.
+fn is_scattered(cells: impl Iterator<Item = Cell>) -> bool {
+    let mut seen = [None; 2];
+    for cell in cells {
+        if let Cell::Element { node, .. } = cell
+            && !seen.contains(&Some(node))
+        {
+            match seen.iter_mut().find(|place| place.is_none()) {
+                Some(place) => *place = Some(node),
+                None => return true,
+            }
+        }
+    }
+    false
 }
 
 fn spread_ints(ints: &Ints, lanes: usize) -> Ints {
