@@ -14,10 +14,12 @@ use super::storage::Variable;
 use crate::hir::Slot;
 
 /// What to do about an access that the order of the iterations matters to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remedy {
     /// Give each iteration its own copy of this variable.
     Private(Slot),
+    /// Run apart the iterations for which these numbers differ, such as sizes of local variables.
+    Apart(Vec<i64>),
     /// Run one iteration after the other.
     Sequential,
 }

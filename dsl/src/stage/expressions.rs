@@ -112,7 +112,7 @@ impl Interpreter<'_> {
                 expression.span,
                 format!("{what} that differs between iterations"),
             ),
-            _ => self.one_by_one(),
+            _ => self.apart(|lane| ints.data[lane % ints.data.len()], scope),
         }
     }
 

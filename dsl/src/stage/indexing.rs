@@ -133,7 +133,7 @@ impl Interpreter<'_> {
                             format!("slices of {what} whose sizes differ between iterations"),
                         )
                     } else {
-                        self.one_by_one()
+                        self.apart(|lane| length(lane % lanes) as i64, scope)
                     };
                 }
                 let mut values = Vec::with_capacity(lanes * count);

@@ -210,6 +210,28 @@ impl<'p> Interpreter<'p> {
         Err(Stop::Dependence(innermost, Remedy::Sequential))
     }
 
+    /// Ends the attempt to run together those iterations of the innermost loop for which a number differs, given for each lane.
+    pub(crate) fn apart<T>(&self, numbers: impl Fn(usize) -> i64, scope: &Scope) -> Staged<T> {
+        let Some(region) = self.regions.last() else {
+            return self.one_by_one();
+        };
+        let origin = scope.origin_at(region.lanes.depth);
+        let mut keys: Vec<Option<i64>> = vec![None; region.lanes.count];
+        for (lane, iteration) in origin.iter().enumerate() {
+            let key = &mut keys[*iteration as usize];
+            if key.is_some_and(|key| key != numbers(lane)) {
+                return self.one_by_one();
+            }
+            *key = Some(numbers(lane));
+        }
+        // Iterations that do not come here go with any of the others.
+        let keys = keys.into_iter().map(Option::unwrap_or_default).collect();
+        Err(Stop::Dependence(
+            self.regions.len() - 1,
+            Remedy::Apart(keys),
+        ))
+    }
+
     /// All conditions on parameters that hold here, as one mask for these lanes.
     pub(crate) fn mask(&mut self, scope: &Scope) -> Option<Expr> {
         self.mask_since(0, scope)

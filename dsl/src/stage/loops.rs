@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::dependence::{Access, Finished, Region, Remedy};
 use super::expressions::Truth;
@@ -174,6 +174,7 @@ impl Interpreter<'_> {
         let assigned = Arc::new(assigned);
         let position = self.regions.len();
         let mut private: Vec<Slot> = Vec::new();
+        let mut groups = Groups::one(lanes.count);
         loop {
             let checkpoint = self.checkpoint(&assigned);
             self.regions
@@ -187,18 +188,23 @@ impl Interpreter<'_> {
                 self.frame().variables[*slot] = Some(copy);
             }
             let value = Value::Int(Ints::new([lanes.count], values.clone()));
-            let attempt = self
-                .iteration(variable, value, body, &lanes)
-                .and_then(|outcome| match outcome {
-                    Outcome::Next => self.close(scope),
+            let held = Variable::holding(value, &self.graph, &lanes);
+            self.frame().variables[variable] = Some(held);
+            let attempt = groups
+                .scopes(&lanes)
+                .into_iter()
+                .try_for_each(|inside| match self.block(body, &inside)? {
+                    Outcome::Next => Ok(()),
                     _ => Err(Stop::Dependence(position, Remedy::Sequential)),
-                });
+                })
+                .and_then(|()| self.close(scope));
             match attempt {
                 Ok(()) => return Ok(Some(Outcome::Next)),
                 Err(Stop::Dependence(of, remedy)) if of == position => {
                     self.restore(checkpoint);
                     match remedy {
                         Remedy::Private(slot) if !private.contains(&slot) => private.push(slot),
+                        Remedy::Apart(numbers) if groups.split(&numbers) => {}
                         _ => return Ok(None),
                     }
                 }
@@ -274,6 +280,49 @@ impl Interpreter<'_> {
         self.requirements.truncate(checkpoint.requirements);
         self.printed.truncate(checkpoint.printed);
         self.masks.truncate(checkpoint.masks);
+    }
+}
+
+/// The iterations of a loop, in groups that run one after the other.
+struct Groups {
+    /// The group of each iteration.
+    of: Vec<u32>,
+    count: usize,
+}
+
+impl Groups {
+    fn one(iterations: usize) -> Self {
+        Groups {
+            of: vec![0; iterations],
+            count: 1,
+        }
+    }
+
+    /// Parts iterations of one group that have different numbers. Says whether that changed anything and is worth it.
+    fn split(&mut self, numbers: &[i64]) -> bool {
+        let mut new: FxHashMap<(u32, i64), u32> = FxHashMap::default();
+        for (group, number) in self.of.iter_mut().zip(numbers) {
+            let next = new.len() as u32;
+            *group = *new.entry((*group, *number)).or_insert(next);
+        }
+        let more = new.len() > self.count;
+        self.count = new.len();
+        more && 2 * self.count <= self.of.len()
+    }
+
+    /// The lanes of each group.
+    fn scopes(&self, lanes: &Scope) -> Vec<Scope> {
+        if self.count == 1 {
+            return vec![Arc::clone(lanes)];
+        }
+        let mut members = vec![Vec::new(); self.count];
+        for (iteration, group) in self.of.iter().enumerate() {
+            members[*group as usize].push(iteration as u32);
+        }
+        let scopes = members.into_iter();
+        scopes
+            .map(|members| Lanes::inside(lanes, members))
+            .collect()
     }
 }
 

@@ -167,6 +167,26 @@ const LOOPS: &[(&str, &str)] = &[
         "for (n in 3:N) target += -square(sum(y[(n - 2):n]) - b - sum(a[1:1]));",
     ),
     (
+        "slices of different sizes",
+        "for (n in 1:N) target += -square(sum(a[1:g[n]]) - b * y[n]);",
+    ),
+    (
+        "local sizes",
+        "for (n in 1:N) { vector[m[n] + 1] t = rep_vector(b, m[n] + 1); t[1] = a[g[n]]; target += -dot_self(t - y[n]); }",
+    ),
+    (
+        "different sizes and the last of them",
+        "real last = 0; for (n in 1:N) last = sum(head(a, g[n])) * y[n]; target += -square(last - b);",
+    ),
+    (
+        "growing slices of a recursion",
+        "vector[N] u; u[1] = b; for (n in 2:N) u[n] = sum(u[1:(n - 1)]) * tanh(a[1]) + y[n]; u ~ normal(0, s);",
+    ),
+    (
+        "a recursion in each column",
+        "matrix[N, K] x = rep_matrix(0, N, K); for (k in 1:K) { x[1, k] = a[k]; for (n in 2:N) x[n, k] = sum(sub_col(x, 1, k, n - 1)) * tanh(b) + y[n]; } target += -sum(square(x));",
+    ),
+    (
         "foreach",
         "for (x in y) target += -square(x - b); for (x in a) target += -square(x);",
     ),
@@ -235,6 +255,8 @@ fn more_rows_make_no_more_nodes() {
         "continue and break",
         "foreach",
         "nested scratch",
+        "growing slices of a recursion",
+        "a recursion in each column",
     ];
     for (name, body) in LOOPS.iter().filter(|(name, _)| !sequential.contains(name)) {
         let program = program(&format!("{DATA} model {{ {body} }}"));
