@@ -264,7 +264,8 @@ fn more_rows_make_no_more_nodes() {
             let data = Data::from_json(&row(8, times)).expect("data");
             nodes(&mut stage(&program, &data).unwrap_or_else(|e| panic!("{name}: {e:?}")))
         };
-        assert_eq!(count(1), count(2), "{name}");
+        // With fewer rows, what is picked of a group may happen to lie in order, and need no gather.
+        assert_eq!(count(2), count(3), "{name}");
     }
 }
 
