@@ -14,6 +14,8 @@ pub enum Failure {
     Wrong(String),
     /// It would be right in Stan, but is not supported here.
     Unsupported(String),
+    /// As above, because these numbers, one for each lane, are not the same.
+    Differs(String, Vec<i64>),
 }
 
 /// A condition that every draw must meet, or be rejected.
@@ -61,11 +63,12 @@ impl<'a> Call<'a> {
         let ints = self.int(i);
         match ints.data.iter().find(|x| **x != ints.data[0]) {
             None if !ints.data.is_empty() => Ok(ints.data[0]),
-            _ => Err(Failure::Unsupported(format!(
-                "{}: a size that differs between iterations (argument {})",
-                self.name,
-                i + 1
-            ))),
+            _ => {
+                let (name, number) = (self.name, i + 1);
+                let message =
+                    format!("{name}: a size that differs between iterations (argument {number})");
+                Err(Failure::Differs(message, ints.data.to_vec()))
+            }
         }
     }
 

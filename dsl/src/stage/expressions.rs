@@ -2,7 +2,7 @@ use firebrand_graph::{Expr, Shape};
 
 use super::interpreter::{Interpreter, Scope, Staged};
 use crate::hir::{Expression, ExpressionKind, Index, UnaryOp};
-use crate::library::{Call, align};
+use crate::library::{Call, Failure, align};
 use crate::types::Type;
 use crate::value::{Ints, Value};
 
@@ -75,7 +75,12 @@ impl Interpreter<'_> {
         for requirement in requirements {
             self.require(requirement, scope);
         }
-        result.or_else(|failure| self.failure(span, failure))
+        result.or_else(|failure| match failure {
+            Failure::Differs(_, numbers) if !self.regions.is_empty() => {
+                self.apart(|lane| numbers[lane % numbers.len()], scope)
+            }
+            failure => self.failure(span, failure),
+        })
     }
 
     /// An expression as ints, which must not depend on parameters.

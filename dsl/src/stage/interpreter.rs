@@ -189,11 +189,13 @@ impl<'p> Interpreter<'p> {
     pub(crate) fn failure<T>(&self, span: Span, failure: Failure) -> Staged<T> {
         match failure {
             Failure::Wrong(message) => self.fail(span, message),
-            Failure::Unsupported(message) if self.regions.is_empty() => {
+            Failure::Unsupported(message) | Failure::Differs(message, _)
+                if self.regions.is_empty() =>
+            {
                 self.unsupported(span, message)
             }
             // One iteration at a time may have what all of them together have not: one size.
-            Failure::Unsupported(_) => self.one_by_one(),
+            Failure::Unsupported(_) | Failure::Differs(..) => self.one_by_one(),
         }
     }
 
