@@ -3,6 +3,9 @@
 use super::Pass;
 use crate::{Array, Expr, Index, NodeId, Shape};
 
+/// Gathers from one node that are enough to be joined.
+const MANY: usize = 4;
+
 impl Pass<'_> {
     pub(super) fn reshape(&mut self, x: NodeId, cotangent: &Expr) {
         let shape = self.graph.node(x).shape.clone();
@@ -59,14 +62,32 @@ impl Pass<'_> {
     }
 
     pub(super) fn gather(&mut self, x: NodeId, index: &Index, cotangent: &Expr) {
-        let rows = self.graph.node(x).shape[0];
-        let back = self.graph.segment_sum(cotangent, index, rows);
-        self.give(x, back);
+        self.give_gathered(x, index, cotangent.clone());
     }
 
     pub(super) fn segment_sum(&mut self, x: NodeId, index: &Index, cotangent: &Expr) {
         let back = self.graph.gather(cotangent, index);
         self.give(x, back);
+    }
+
+    /// Cotangents of the whole node, from those of its rows at positions: joined where they are many, as they are where each step of
+    /// a recursion picks its own, so that not each of them fills a whole with zeros.
+    pub(super) fn assemble_gathered(
+        &mut self,
+        node: NodeId,
+        gathered: Vec<(Index, Expr)>,
+    ) -> Vec<Expr> {
+        let rows = self.graph.node(node).shape.first().copied().unwrap_or(1);
+        if gathered.len() < MANY {
+            let each = gathered.into_iter();
+            return each
+                .map(|(index, cotangent)| self.graph.segment_sum(&cotangent, &index, rows))
+                .collect();
+        }
+        let (indices, cotangents): (Vec<Index>, Vec<Expr>) = gathered.into_iter().unzip();
+        let index = indices.iter().flat_map(|index| index.iter().copied());
+        let joined = self.graph.concat(&cotangents, 0);
+        vec![self.graph.segment_sum(&joined, &index.collect(), rows)]
     }
 
     /// Cotangents of the whole node, from those of its rows: as few joins as possible, so that the gradient of

@@ -11,7 +11,7 @@ mod arrange;
 mod elementwise;
 mod reduce;
 
-use crate::{Array, Binary, Expr, Graph, NodeId, Op, Shape};
+use crate::{Array, Binary, Expr, Graph, Index, NodeId, Op, Shape};
 
 impl Graph {
     /// The gradient of a scalar with respect to each of the given nodes: for each draw where the node is batched,
@@ -92,6 +92,14 @@ struct Given {
     whole: Vec<Expr>,
     /// Cotangents of rows (along axis 0), each with its first row.
     rows: Vec<(usize, Expr)>,
+    /// Cotangents of rows (along axis 0) at positions, to be added up.
+    gathered: Vec<(Index, Expr)>,
+}
+
+impl Given {
+    fn is_nothing(&self) -> bool {
+        self.whole.is_empty() && self.rows.is_empty() && self.gathered.is_empty()
+    }
 }
 
 struct Pass<'g> {
@@ -154,8 +162,7 @@ impl<'g> Pass<'g> {
     fn run(&mut self) {
         for index in (0..self.given.len()).rev() {
             let node = NodeId(index as u32);
-            let nothing = self.given[index].whole.is_empty() && self.given[index].rows.is_empty();
-            if nothing || !self.wanted[index] {
+            if self.given[index].is_nothing() || !self.wanted[index] {
                 continue;
             }
             self.graph.set_source(self.graph.node(node).source);
@@ -187,6 +194,15 @@ impl<'g> Pass<'g> {
     fn give_rows(&mut self, to: NodeId, first: usize, cotangent: Expr) {
         if let Some(cotangent) = self.receivable(to, cotangent) {
             self.given[to.index()].rows.push((first, cotangent));
+        }
+    }
+
+    /// Gives a cotangent of the argument's rows at some positions.
+    fn give_gathered(&mut self, to: NodeId, index: &Index, cotangent: Expr) {
+        if let Some(cotangent) = self.receivable(to, cotangent) {
+            self.given[to.index()]
+                .gathered
+                .push((index.clone(), cotangent));
         }
     }
 
@@ -258,8 +274,13 @@ impl<'g> Pass<'g> {
 
     /// The sum of what was given to a node.
     fn total(&mut self, node: NodeId) -> Expr {
-        let Given { mut whole, rows } = std::mem::take(&mut self.given[node.index()]);
+        let Given {
+            mut whole,
+            rows,
+            gathered,
+        } = std::mem::take(&mut self.given[node.index()]);
         whole.extend(self.assemble_rows(node, rows));
+        whole.extend(self.assemble_gathered(node, gathered));
         let mut whole = whole.into_iter();
         let mut total = whole
             .next()
