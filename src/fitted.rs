@@ -2,7 +2,7 @@
 
 use firebrand_core::diagnostics::{Diagnosis, Verdict};
 use firebrand_core::record::{Course, Outcome, Request, RunRecord};
-use firebrand_core::{Draws, Fit};
+use firebrand_core::{Comparison, Draws, Fit, Reference};
 
 use crate::summary::{Quantity, summarize};
 
@@ -20,6 +20,8 @@ pub struct Fitted {
     pub summary: Vec<Quantity>,
     /// What did not go as it should, though the fit has a result.
     pub notes: Vec<String>,
+    /// How far it is from a reference, once it was [compared](Fitted::compare) with one.
+    pub reference: Option<Comparison>,
 }
 
 impl Fitted {
@@ -38,6 +40,7 @@ impl Fitted {
             draws,
             summary,
             notes,
+            reference: None,
         }
     }
 
@@ -52,9 +55,18 @@ impl Fitted {
         self.summary.iter().find(|quantity| quantity.name == name)
     }
 
+    /// Compares means and standard deviations with what is known of the posterior. The verdict is not told of it.
+    pub fn compare(&mut self, reference: &Reference) {
+        self.reference = Comparison::new(reference, |name| {
+            let quantity = self.quantity(name)?;
+            Some((quantity.mean, quantity.sd))
+        });
+    }
+
     /// The record of this run, which was asked for by `request`.
     pub fn record(&self, request: Request) -> RunRecord {
-        let course = Course::new(&self.fit, self.diagnosis.clone(), self.verdict.clone());
+        let mut course = Course::new(&self.fit, self.diagnosis.clone(), self.verdict.clone());
+        course.reference = self.reference.clone();
         RunRecord {
             request,
             outcome: Outcome::Ran(Box::new(course)),

@@ -8,4 +8,5 @@ use firebrand_bam as _;
 use firebrand_gaussian as _;
 use firebrand_gsm as _;
 use firebrand_pathfinder as _;
+use firebrand_posteriordb as _;
 use firebrand_prox_score as _;

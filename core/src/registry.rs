@@ -17,9 +17,10 @@ use thiserror::Error;
 use crate::family::Family;
 use crate::inference::Inference;
 use crate::options::{OptionField, Options, OptionsError};
+use crate::source::TargetSource;
 use crate::suggest::nearest;
 
-/// A family or an algorithm that can be made from options.
+/// A family, an algorithm or a source of targets that can be made from options.
 pub trait Plugin: Sized + 'static {
     /// Its options; `()` if it has none.
     type Options: Options;
@@ -62,8 +63,12 @@ pub type FamilyPlugin = Registered<dyn Family>;
 /// A registered inference algorithm.
 pub type InferencePlugin = Registered<dyn Inference>;
 
+/// A registered source of targets.
+pub type SourcePlugin = Registered<dyn TargetSource>;
+
 inventory::collect!(FamilyPlugin);
 inventory::collect!(InferencePlugin);
+inventory::collect!(SourcePlugin);
 
 impl<T: ?Sized> Registered<T> {
     /// Its options.
@@ -103,6 +108,19 @@ impl InferencePlugin {
     }
 }
 
+impl SourcePlugin {
+    /// The entry of a source of targets that is linked into this program.
+    pub const fn of<P: Plugin + TargetSource>() -> Self {
+        Registered {
+            name: P::NAME,
+            doc: P::DOC,
+            source: "linked",
+            schema: P::Options::schema,
+            build: |text| make::<P, dyn TargetSource>(text, |plugin| Box::new(plugin)),
+        }
+    }
+}
+
 fn make<P: Plugin, T: ?Sized>(
     text: &str,
     erase: fn(P) -> Box<T>,
@@ -122,7 +140,7 @@ pub enum ChoiceError {
     /// There is no plugin of that name.
     #[error("there is no {kind} `{name}`{}; there are: {}", did_you_mean(.suggestion), .available.join(", "))]
     Unknown {
-        /// "family" or "inference algorithm".
+        /// "family", "inference algorithm" or "source of targets".
         kind: &'static str,
         /// What was asked for.
         name: String,
@@ -154,6 +172,13 @@ pub fn inferences() -> Vec<&'static InferencePlugin> {
     all
 }
 
+/// All registered sources of targets, by name.
+pub fn sources() -> Vec<&'static SourcePlugin> {
+    let mut all: Vec<_> = inventory::iter::<SourcePlugin>().collect();
+    all.sort_by_key(|plugin| plugin.name);
+    all
+}
+
 /// The family that text such as `full-rank` or `mixture(components: 3)` names.
 pub fn family(text: &str) -> Result<Chosen<dyn Family>, ChoiceError> {
     choose("family", text, &families())
@@ -162,6 +187,11 @@ pub fn family(text: &str) -> Result<Chosen<dyn Family>, ChoiceError> {
 /// The algorithm that text such as `advi` or `bam(batch: 32)` names.
 pub fn inference(text: &str) -> Result<Chosen<dyn Inference>, ChoiceError> {
     choose("inference algorithm", text, &inferences())
+}
+
+/// The source of targets that text such as `posteriordb(path: "db")` names.
+pub fn source(text: &str) -> Result<Chosen<dyn TargetSource>, ChoiceError> {
+    choose("source of targets", text, &sources())
 }
 
 fn choose<T: ?Sized>(

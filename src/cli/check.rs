@@ -10,7 +10,7 @@ use firebrand::dsl::{Model, Posterior};
 
 use super::Failure;
 use super::declared::type_text;
-use super::inputs::{Source, compile};
+use super::inputs::{Source, compile, read_model};
 use super::table::table;
 
 /// Check a model, and its data if given, without fitting it.
@@ -19,6 +19,7 @@ use super::table::table;
 Examples:
   firebrand check eight_schools.stan
   firebrand check eight_schools.stan --data eight_schools.json
+  firebrand check posteriordb:arK-arK --posteriordb ~/posteriordb
 
 Diagnostics go to standard error. If there are no errors, what the model declares follows.")]
 pub struct CheckArgs {
@@ -28,10 +29,11 @@ pub struct CheckArgs {
 
 /// Runs the subcommand.
 pub fn run(args: &CheckArgs) -> Result<(), Failure> {
-    let model = args.source.model()?;
-    let posterior = match &args.source.data {
+    let files = args.source.place()?.files;
+    let model = read_model(&files.model)?;
+    let posterior = match files.data.as_deref() {
         None if !model.program().data.is_empty() => None,
-        data => Some(compile(&model, data.as_deref(), &Placement::cpu())?),
+        data => Some(compile(&model, data, &Placement::cpu())?),
     };
     let mut out = io::stdout().lock();
     writeln!(

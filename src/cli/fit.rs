@@ -15,6 +15,7 @@ use super::output::Output;
 use super::progress::{Progress, catch_interrupts};
 use super::report::{report, words};
 use super::run_file::RunFile;
+use super::sources::{Place, Sources};
 
 /// Fit a model to its data: a table of its parameters, and a verdict.
 #[derive(Args)]
@@ -23,6 +24,7 @@ Examples:
   firebrand fit eight_schools.stan --data eight_schools.json
   firebrand fit eight_schools.stan --data eight_schools.json --inference 'bam(batch: 32)' --seed 2 --out results
   firebrand fit eight_schools.ron --json
+  firebrand fit posteriordb:arK-arK --posteriordb ~/posteriordb
 
 A run file says the same in RON, and more; its paths are relative to it:
   (model: \"eight_schools.stan\", data: \"eight_schools.json\", inference: \"bam(batch: 32)\", seed: 2, out: \"results\")
@@ -30,8 +32,9 @@ A run file says the same in RON, and more; its paths are relative to it:
 Ctrl-C ends the iteration and keeps what was done. Exit status: 0 done, 1 the model or its data is wrong, 2 usage, 3 the fit failed
 (its record is kept).")]
 pub struct FitArgs {
-    /// The model, in the Stan language, or a run file, `RUN.ron`.
-    #[arg(value_name = "MODEL.stan|RUN.ron")]
+    /// The model, in the Stan language; or a run file, `RUN.ron`; or `posteriordb:NAME` for a posterior of PosteriorDB, which is then
+    /// also compared with its reference draws.
+    #[arg(value_name = "MODEL.stan|RUN.ron|posteriordb:NAME")]
     model: PathBuf,
     /// Its data: Stan's JSON, also inside a `.zip`.
     #[arg(long, value_name = "FILE")]
@@ -61,6 +64,8 @@ pub struct FitArgs {
     #[arg(long, value_name = "SECONDS")]
     max_seconds: Option<f64>,
     #[command(flatten)]
+    sources: Sources,
+    #[command(flatten)]
     computing: Computing,
 }
 
@@ -68,8 +73,10 @@ pub struct FitArgs {
 pub fn run(args: &FitArgs) -> Result<(), Failure> {
     let plan = plan(args)?;
     let placement = computing(args, &plan)?.placement()?;
-    let model = read_model(&plan.model_path())?;
-    let posterior = compile(&model, plan.data.as_deref().map(Path::new), &placement)?;
+    let data = plan.data.as_deref().map(Path::new);
+    let place = args.sources.place(&plan.model_path(), data)?;
+    let model = read_model(&place.files.model)?;
+    let posterior = compile(&model, place.files.data.as_deref(), &placement)?;
     if posterior.dimension() == 0 {
         return Err(Failure::Model(
             "there is nothing to infer: the model has no parameters".into(),
@@ -87,7 +94,10 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
     let result = ready.run(cancelled, &mut |event: Event<'_>| progress.show(&event));
     progress.finish();
     match result {
-        Ok(fitted) => finish(args, fitted, request, output),
+        Ok(mut fitted) => {
+            compare(&mut fitted, &place);
+            finish(args, fitted, request, output)
+        }
         Err(error) => not_started(args, why_not_started(&error), request, output),
     }
 }
@@ -160,6 +170,17 @@ fn choose<'a>(posterior: &'a Posterior, plan: &RunFile) -> Result<Ready<'a>, Fai
     fitting
         .choose()
         .map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// Compares with what is known of the posterior. That it cannot be read takes nothing from the fit.
+fn compare(fitted: &mut Fitted, place: &Place) {
+    match place.reference() {
+        Ok(Some(reference)) => fitted.compare(&reference),
+        Ok(None) => {}
+        Err(error) => fitted.notes.push(format!(
+            "there is no comparison with the reference draws: {error}"
+        )),
+    }
 }
 
 /// What `--json` prints.

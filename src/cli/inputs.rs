@@ -7,15 +7,18 @@ use firebrand::core::{Placement, Precision};
 use firebrand::dsl::{Data, Model, Posterior};
 
 use super::failure::{Failure, colour};
+use super::sources::{Place, Sources};
 
 /// A model and its data.
 #[derive(Args)]
 pub struct Source {
-    /// The model, in the Stan language.
+    /// The model: a file in the Stan language, or `posteriordb:NAME` for a posterior of PosteriorDB.
     pub model: PathBuf,
     /// Its data: Stan's JSON, also inside a `.zip`. Variables that the model does not declare are ignored.
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub sources: Sources,
 }
 
 /// Where numbers are computed, and how precise they are.
@@ -90,14 +93,15 @@ fn libtorch() -> Result<Placement, Failure> {
 }
 
 impl Source {
-    /// Reads the model; its warnings go to standard error.
-    pub fn model(&self) -> Result<Model, Failure> {
-        read_model(&self.model)
+    /// Where model and data are.
+    pub fn place(&self) -> Result<Place, Failure> {
+        self.sources.place(&self.model, self.data.as_deref())
     }
 
     /// Reads and compiles the model with its data.
     pub fn compile(&self, placement: &Placement) -> Result<Posterior, Failure> {
-        compile(&self.model()?, self.data.as_deref(), placement)
+        let files = self.place()?.files;
+        compile(&read_model(&files.model)?, files.data.as_deref(), placement)
     }
 }
 

@@ -17,6 +17,7 @@ mod progress;
 mod report;
 mod run_file;
 mod score;
+mod sources;
 mod table;
 mod typical;
 

@@ -10,6 +10,7 @@ use firebrand::core::record::{
 };
 
 use super::Failure;
+use super::sources::named;
 
 const RECORD: &str = "run.json";
 const DRAWS: &str = "draws.csv";
@@ -118,8 +119,11 @@ impl Output {
     }
 }
 
-/// The model's file without folders and extension: tools that read draws make files of that name.
+/// The model's name in its source, or its file without folders and extension: tools that read draws make files of that name.
 fn model_name(request: &Request) -> String {
+    if let Some((_, name)) = named(&request.model) {
+        return name.into();
+    }
     let stem = Path::new(&request.model).file_stem();
     stem.unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Failure;
 
-/// List inference algorithms and variational families with their options.
+/// List inference algorithms, variational families and sources of targets with their options.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -53,7 +53,10 @@ pub fn run(args: &PluginsArgs) -> Result<(), Failure> {
     let families = registry::families()
         .into_iter()
         .map(|plugin| Listed::of("family", plugin));
-    let plugins: Vec<Listed> = inferences.chain(families).collect();
+    let sources = registry::sources()
+        .into_iter()
+        .map(|plugin| Listed::of("source", plugin));
+    let plugins: Vec<Listed> = inferences.chain(families).chain(sources).collect();
     let mut out = io::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &plugins).map_err(io::Error::from)?;

@@ -1,8 +1,8 @@
 //! What a fit says at its end: a table of the parameters, and the verdict with what it rests on.
 
-use firebrand::core::Block;
 use firebrand::core::diagnostics::{Diagnosis, MomentErrors};
 use firebrand::core::record::Request;
+use firebrand::core::{Block, Comparison, Spread};
 use firebrand::{Ended, Fitted, Quantity, Verdict};
 
 use super::table::table;
@@ -19,7 +19,10 @@ const LARGE: f64 = 1e9;
 /// The table of parameters and the verdict, as text.
 pub fn report(request: &Request, fitted: &Fitted) -> String {
     let (level, because) = words(&fitted.verdict);
-    let mut text = format!("{}\nverdict: {level}", summary_table(&fitted.summary));
+    let mut text = format!(
+        "{}\nverdict: {level}",
+        summary_table(&fitted.summary, fitted.reference.as_ref())
+    );
     match because {
         [] => {}
         [only] => text += &format!(": {only}"),
@@ -43,8 +46,13 @@ pub fn words(verdict: &Verdict) -> (&'static str, &[String]) {
     }
 }
 
-fn summary_table(summary: &[Quantity]) -> String {
-    let mut table = table(&["", "mean", "sd", "5%", "50%", "95%"], 1);
+/// The table of quantities, with how far they are from a reference.
+fn summary_table(summary: &[Quantity], reference: Option<&Comparison>) -> String {
+    let mut headings = vec!["", "mean", "sd", "5%", "50%", "95%"];
+    if reference.is_some() {
+        headings.extend(["mean error", "sd ratio"]);
+    }
+    let mut table = table(&headings, 1);
     let (parameters, others): (Vec<_>, Vec<_>) = summary
         .iter()
         .partition(|quantity| quantity.block == Block::Parameters);
@@ -62,7 +70,12 @@ fn summary_table(summary: &[Quantity]) -> String {
             quantity.q95,
         ];
         let numbers = numbers.map(|value| number(value, sd));
-        table.add_row([quantity.name.clone()].into_iter().chain(numbers));
+        let mut row: Vec<String> = [quantity.name.clone()].into_iter().chain(numbers).collect();
+        if let Some(deviation) = reference.and_then(|reference| reference.of(&quantity.name)) {
+            row.push(format!("{:+.3}", deviation.mean_error));
+            row.push(format!("{:.3}", deviation.sd_ratio));
+        }
+        table.add_row(row);
     }
     let mut text = table.trim_fmt() + "\n";
     if left_out > 0 {
@@ -99,6 +112,7 @@ fn facts(request: &Request, fitted: &Fitted) -> Vec<(&'static str, String)> {
         ..
     } = request;
     let mut facts = fitted.diagnosis.as_ref().map_or_else(Vec::new, measured);
+    facts.extend(fitted.reference.as_ref().map(compared));
     facts.extend([
         (
             "starts",
@@ -161,6 +175,22 @@ fn measured(diagnosis: &Diagnosis) -> Vec<(&'static str, String)> {
         facts.push(("outside the support", format!("{percent:.2}% of the draws")));
     }
     facts
+}
+
+/// How far the fit is from reference draws.
+fn compared(comparison: &Comparison) -> (&'static str, String) {
+    let Comparison { mean, sd, .. } = comparison;
+    let of = |spread: &Spread| spread.worst_name.clone();
+    let fact = format!(
+        "means off by at most {:.2} sd ({}), median {:.2}; sds by {:.0}% ({}), median {:.0}%",
+        mean.worst,
+        of(mean),
+        mean.median,
+        100.0 * sd.worst,
+        of(sd),
+        100.0 * sd.median
+    );
+    ("reference draws", fact)
 }
 
 /// The tail of the importance weights, in words.
@@ -226,7 +256,7 @@ mod tests {
         };
         let mut summary = vec![quantity(Block::Parameters); OTHERS + 2];
         summary.extend(vec![quantity(Block::GeneratedQuantities); OTHERS + 3]);
-        let text = summary_table(&summary);
+        let text = summary_table(&summary, None);
         assert_eq!(text.lines().count(), 1 + OTHERS + 2 + OTHERS + 1);
         assert!(text.contains("and 3 more quantities"), "{text}");
     }

@@ -7,11 +7,12 @@ use firebrand::core::start::StartOptions;
 use firebrand::{DiagnosisOptions, FitOptions, defaults};
 
 use super::Failure;
+use super::sources::named;
 
 firebrand::core::options! {
     /// The fields of a run file.
     pub struct RunFile {
-        /// The model; paths are relative to this file.
+        /// The model, or "posteriordb:NAME"; paths are relative to this file.
         model: String = String::new(),
         /// Its data.
         data: Option<String> = None,
@@ -58,7 +59,9 @@ impl RunFile {
                 "{name} names no model: add `model: \"FILE.stan\"`"
             )));
         }
-        file.model = beside(path, &file.model);
+        if named(&file.model).is_none() {
+            file.model = beside(path, &file.model);
+        }
         file.data = file.data.map(|data| beside(path, &data));
         file.out = file.out.map(|out| beside(path, &out));
         Ok(file)

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::diagnostics::{Diagnosis, Verdict};
 use crate::driver::{Ended, Fit, FitOptions};
 use crate::placement::{Placement, Precision};
+use crate::reference::Comparison;
 use crate::registry::Chosen;
 use crate::start::Agreement;
 use crate::target::Counts;
@@ -116,10 +117,13 @@ pub struct Course {
     pub diagnosis: Option<Diagnosis>,
     /// Whether it can be relied upon.
     pub verdict: Verdict,
+    /// How far the result is from what is known of the posterior, where something is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Comparison>,
 }
 
 impl Course {
-    /// The course of a fit that was diagnosed and judged.
+    /// The course of a fit that was diagnosed and judged, and compared with no reference.
     pub fn new(fit: &Fit, diagnosis: Option<Diagnosis>, verdict: Verdict) -> Self {
         Course {
             ended: fit.ended.clone(),
@@ -131,6 +135,7 @@ impl Course {
             starts: fit.start.agreement.clone(),
             diagnosis,
             verdict,
+            reference: None,
         }
     }
 }
