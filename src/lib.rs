@@ -19,6 +19,7 @@
 //! The crates behind this one: [`core`] has the traits of targets, families and algorithms, the registry, the driver and the
 //! diagnostics; [`dsl`] compiles models. Every plugin of this project is linked.
 
+mod compile;
 pub mod defaults;
 mod fit;
 mod fitted;
@@ -29,6 +30,7 @@ mod summary;
 pub use firebrand_core as core;
 pub use firebrand_dsl as dsl;
 
+pub use compile::compile;
 pub use firebrand_core::diagnostics::{Diagnosis, DiagnosisOptions, Verdict};
 pub use firebrand_core::{Draws, Ended, FitOptions, Placement, Target};
 pub use firebrand_dsl::{Data, Model, Posterior};

@@ -4,15 +4,13 @@
 //! (one gzipped JSON file a posterior) to run over every posterior there; `FIREBRAND_ONLY` narrows it to names that
 //! contain a text. The table is printed with `--nocapture`.
 
-mod posteriordb;
-
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
 use firebrand::core::{Batch, Placement, Target, to_host};
 use firebrand::dsl::Posterior;
-use posteriordb::Database;
+use firebrand_posteriordb::Database;
 use serde::Deserialize;
 
 /// The largest difference from Stan, relative as the comparison defines it.
@@ -61,13 +59,14 @@ impl Errors {
 
 #[test]
 fn posteriors_agree_with_stan() {
-    let (Some(database), Ok(oracle)) = (
-        Database::from_environment(),
+    let (Ok(checkout), Ok(oracle)) = (
+        std::env::var("FIREBRAND_POSTERIORDB"),
         std::env::var("FIREBRAND_ORACLE"),
     ) else {
         eprintln!("FIREBRAND_POSTERIORDB and FIREBRAND_ORACLE are not set: nothing is compared");
         return;
     };
+    let database = Database::open(checkout.as_ref()).expect("a checkout");
     let only = std::env::var("FIREBRAND_ONLY").unwrap_or_default();
     let mut names: Vec<String> = std::fs::read_dir(&oracle)
         .expect("the oracle's folder")
@@ -124,9 +123,11 @@ fn posteriors_agree_with_stan() {
 
 fn compare(database: &Database, name: &str, oracle: &Oracle) -> Outcome {
     let started = std::time::Instant::now();
-    let posterior = match database.compile(&database.entry(name)) {
+    let entry = database.entry(name).expect("a record");
+    let files = database.locate(&entry).expect("a model and its data");
+    let posterior = match firebrand::compile(&files, &Placement::cpu()) {
         Ok(posterior) => posterior,
-        Err(why) => return Outcome::Unsupported(why),
+        Err(why) => return Outcome::Unsupported(why.one_line().replace('|', "/")),
     };
     let mut errors = Errors {
         source_operations: posterior.size().source_operations,

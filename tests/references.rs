@@ -10,14 +10,9 @@
 //! `FIREBRAND_FITS` narrows it to some rows of [`GOALS`] (`advi,bam`), `FIREBRAND_ONLY` to posteriors whose names
 //! contain a text.
 
-mod posteriordb;
-
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
-use std::path::Path;
-
-use firebrand::fit;
-use posteriordb::Database;
+use firebrand::core::{Placement, Reference};
+use firebrand::{compile, fit};
+use firebrand_posteriordb::Database;
 
 /// An algorithm with a family, and on how many reference posteriors it must be within a tenth.
 const GOALS: &[(&str, &str, &str, usize)] = &[
@@ -35,15 +30,12 @@ const SEEDS: std::ops::RangeInclusive<u64> = 1..=3;
 /// Posteriors whose models belong to later stages of the language: they are fitted, but count for no goal.
 const LATER: &[&str] = &["arma-arma11", "garch-garch11", "hmm_drive", "hmm_example"];
 
-/// Mean and standard deviation of the reference draws of each quantity.
-type Reference = BTreeMap<String, (f64, f64)>;
-
 #[test]
 #[ignore = "takes minutes, and a checkout of PosteriorDB"]
 fn fits_with_defaults_are_near_the_reference_draws() {
-    let Some(database) = Database::from_environment() else {
-        panic!("FIREBRAND_POSTERIORDB names no checkout of PosteriorDB");
-    };
+    let checkout = std::env::var("FIREBRAND_POSTERIORDB").expect("FIREBRAND_POSTERIORDB");
+    let database = Database::open(checkout.as_ref()).expect("a checkout");
+    let names = database.names().expect("names");
     let chosen = std::env::var("FIREBRAND_FITS").unwrap_or_default();
     let only = std::env::var("FIREBRAND_ONLY").unwrap_or_default();
     let mut failures = Vec::new();
@@ -55,19 +47,15 @@ fn fits_with_defaults_are_near_the_reference_draws() {
         println!("| posterior | mean error | sd error | gradients | seconds | verdict | ended |");
         println!("|---|--:|--:|--:|--:|---|---|");
         let (mut near, mut fitted, mut overtrusted) = (0, 0, Vec::new());
-        for name in database.names().iter().filter(|name| name.contains(&only)) {
-            let entry = database.entry(name);
-            let Some(reference) = &entry.reference_posterior_name else {
+        for name in names.iter().filter(|name| name.contains(&only)) {
+            let entry = database.entry(name).expect("a record");
+            let Some(reference) = database.reference(&entry).expect("reference draws") else {
                 continue;
             };
-            let reference = database.reference(reference);
-            if !reference.exists() {
-                continue;
-            }
-            let Ok(posterior) = database.compile(&entry) else {
+            let files = database.locate(&entry).expect("a model and its data");
+            let Ok(posterior) = compile(&files, &Placement::cpu()) else {
                 continue;
             };
-            let reference = read_reference(&reference);
             let counts = !LATER.iter().any(|later| name.contains(later));
             let mut rows = Vec::new();
             for seed in SEEDS {
@@ -78,7 +66,7 @@ fn fits_with_defaults_are_near_the_reference_draws() {
                         .seed(seed)
                         .run()
                     {
-                        Ok(fitted) => Row::new(&fitted, &reference),
+                        Ok(fitted) => Row::new(fitted, &reference),
                         Err(error) => Row::failed(error.to_string()),
                     },
                 );
@@ -124,18 +112,13 @@ struct Row {
 }
 
 impl Row {
-    fn new(fitted: &firebrand::Fitted, reference: &Reference) -> Self {
-        let (mut mean, mut sd) = (0.0_f64, 0.0_f64);
-        for (name, (reference_mean, reference_sd)) in reference {
-            let Some(quantity) = fitted.quantity(name) else {
-                panic!("the fit has no {name}")
-            };
-            mean = mean.max((quantity.mean - reference_mean).abs() / reference_sd);
-            sd = sd.max((quantity.sd / reference_sd - 1.0).abs());
-        }
+    fn new(mut fitted: firebrand::Fitted, reference: &Reference) -> Self {
+        fitted.compare(reference);
+        let comparison = fitted.reference.as_ref().expect("quantities to compare");
+        assert!(comparison.missing.is_empty(), "{:?}", comparison.missing);
         Row {
-            mean,
-            sd,
+            mean: comparison.mean.worst,
+            sd: comparison.sd.worst,
             gradients: fitted.fit.counts.gradients,
             seconds: fitted.fit.seconds,
             verdict: fitted.verdict.to_string(),
@@ -174,34 +157,4 @@ impl std::fmt::Display for Row {
             "{mean:.3} | {sd:.3} | {gradients} | {seconds:.2} | {verdict} | {ended} |"
         )
     }
-}
-
-fn read_reference(path: &Path) -> Reference {
-    let file = std::fs::File::open(path).expect("reference draws");
-    let mut archive = zip::ZipArchive::new(file).expect("a zip file");
-    let mut text = String::new();
-    archive
-        .by_index(0)
-        .expect("one file")
-        .read_to_string(&mut text)
-        .expect("text");
-    let chains: Vec<BTreeMap<String, Vec<f64>>> =
-        serde_json::from_str(&text).expect("draws by chain and name");
-    let names: BTreeSet<&String> = chains.iter().flat_map(|chain| chain.keys()).collect();
-    let moments = |name: &String| {
-        let draws: Vec<f64> = chains
-            .iter()
-            .filter_map(|chain| chain.get(name))
-            .flatten()
-            .copied()
-            .collect();
-        let count = draws.len() as f64;
-        let mean = draws.iter().sum::<f64>() / count;
-        let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (count - 1.0);
-        (mean, variance.sqrt())
-    };
-    names
-        .into_iter()
-        .map(|name| (name.clone(), moments(name)))
-        .collect()
 }

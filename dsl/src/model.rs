@@ -72,6 +72,17 @@ pub enum CompileError {
     Model(#[from] Report),
 }
 
+impl CompileError {
+    /// On one line: the first diagnostic of a report.
+    pub fn one_line(&self) -> String {
+        let text = match self {
+            CompileError::Model(report) => report.lines().into_iter().next().unwrap_or_default(),
+            other => other.to_string(),
+        };
+        text.replace(['\n', '\r'], " ")
+    }
+}
+
 impl Model {
     /// Parses and checks a model's text. `name` is what diagnostics call it.
     ///

@@ -265,7 +265,8 @@ fn not_started(
     Err(Failure::Fit(because))
 }
 
-fn why_not_started(error: &InferenceError) -> String {
+/// Why a run did not get as far as its first step, in a sentence.
+pub fn why_not_started(error: &InferenceError) -> String {
     match error {
         InferenceError::Target(TargetError::Interrupted) => {
             "the run was interrupted, or out of time, before a start was found".into()

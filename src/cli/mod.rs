@@ -13,6 +13,7 @@ mod inputs;
 mod output;
 mod plugins;
 mod points;
+mod posteriordb;
 mod progress;
 mod report;
 mod run_file;
@@ -51,6 +52,8 @@ enum Command {
     Check(check::CheckArgs),
     Score(score::ScoreArgs),
     Bench(bench::BenchArgs),
+    #[command(name = "posteriordb")]
+    PosteriorDb(posteriordb::PosteriorDbArgs),
     Plugins(plugins::PluginsArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -62,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::PosteriorDb(args) => posteriordb::run(&args),
         Command::Plugins(args) => plugins::run(&args),
         Command::Completions(args) => completions::run(&args),
     };

@@ -81,7 +81,7 @@ impl Progress {
     }
 }
 
-/// A style from a template of this file; the default one should the template be wrong.
-fn style(template: &str) -> ProgressStyle {
+/// A style from a template; the default one should the template be wrong.
+pub fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -4,7 +4,18 @@ use crate::workspace::Workspace;
 fn every_subcommand_has_help_with_examples() {
     let workspace = Workspace::new();
     assert!(workspace.run("--help").ok().contains("Exit status"));
-    for command in ["fit", "score", "check", "bench", "plugins", "completions"] {
+    for command in [
+        "fit",
+        "score",
+        "check",
+        "bench",
+        "posteriordb",
+        "posteriordb list",
+        "posteriordb show",
+        "posteriordb sweep",
+        "plugins",
+        "completions",
+    ] {
         let help = workspace.run(&format!("{command} --help")).ok();
         assert!(
             help.contains("Example") && help.contains(&format!("firebrand {command} ")),
@@ -33,6 +44,8 @@ fn plugins_are_listed_with_options_and_defaults() {
         "inference bam",
         "family full-rank",
         "family mean-field",
+        "source posteriordb",
+        "path: Option<String> = None",
         "linked",
         "batch: Option<usize> = None",
     ] {

@@ -2,10 +2,13 @@
 
 mod bench;
 mod check;
+mod database;
 mod fit;
 mod fit_failures;
 mod fit_output;
 mod general;
+mod posteriordb;
 mod run_file;
 mod score;
+mod sweep;
 mod workspace;

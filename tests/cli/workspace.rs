@@ -106,7 +106,8 @@ impl Workspace {
         }
         command
             .current_dir(self.folder.path())
-            .env("TMPDIR", self.folder.path());
+            .env("TMPDIR", self.folder.path())
+            .env_remove("FIREBRAND_POSTERIORDB");
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

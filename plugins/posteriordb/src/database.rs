@@ -27,8 +27,8 @@ impl Database {
     /// A folder that is no checkout.
     pub fn open(folder: &Path) -> Result<Self, SourceError> {
         let inside = folder.join(FOLDER);
-        let roots = [inside.as_path(), folder].into_iter();
-        let root = roots.filter(|root| root.join("posteriors").is_dir()).next();
+        let mut roots = [inside.as_path(), folder].into_iter();
+        let root = roots.find(|root| root.join("posteriors").is_dir());
         root.map(|root| Database { root: root.into() })
             .ok_or_else(|| {
                 SourceError::Unavailable(format!(

@@ -1,0 +1,77 @@
+//! The tables of a sweep.
+
+use firebrand::core::Spread;
+
+use super::results::Row;
+
+const HEADINGS: [&str; 9] = [
+    "posterior",
+    "dimension",
+    "compile seconds",
+    "seconds",
+    "gradients",
+    "verdict",
+    "mean error",
+    "sd error",
+    "ended",
+];
+
+/// As comma-separated values, for programs.
+pub fn csv(rows: &[&Row]) -> String {
+    let line = |cells: &[String]| {
+        let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
+        cells.join(",") + "\n"
+    };
+    let mut text = line(&HEADINGS.map(String::from));
+    rows.iter().for_each(|row| text += &line(&cells(row)));
+    text
+}
+
+/// As Markdown, for people.
+pub fn markdown(rows: &[&Row]) -> String {
+    let line = |cells: &[String]| {
+        let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+        format!("| {} |\n", cells.join(" | "))
+    };
+    let mut text = line(&HEADINGS.map(String::from));
+    text += "|---|--:|--:|--:|--:|---|--:|--:|---|\n";
+    rows.iter().for_each(|row| text += &line(&cells(row)));
+    text
+}
+
+/// In the order of the headings.
+fn cells(row: &Row) -> [String; 9] {
+    let seconds = |seconds: Option<f64>| text(seconds.map(|seconds| format!("{seconds:.3}")));
+    let (mean, sd) = match &row.reference {
+        Some(errors) => (worst(&errors.mean), worst(&errors.sd)),
+        None => (String::new(), String::new()),
+    };
+    [
+        row.posterior.clone(),
+        text(row.dimension),
+        seconds(row.compile_seconds),
+        seconds(row.seconds),
+        text(row.gradients),
+        text(row.verdict.clone()),
+        mean,
+        sd,
+        row.ended.replace(['\n', '\r'], " "),
+    ]
+}
+
+fn worst(errors: &Spread) -> String {
+    format!("{:.4}", errors.worst)
+}
+
+fn text(value: Option<impl ToString>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
+
+/// A cell of comma-separated values, in quotes if it must be.
+fn quoted(cell: &str) -> String {
+    if cell.contains(['"', ',']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.into()
+    }
+}
