@@ -5,6 +5,17 @@ use firebrand_dsl::{CompileError, Data, Model, Posterior};
 
 /// Compiles a model with its data, where a [source of targets](firebrand_core::TargetSource) says they are.
 ///
+/// ```no_run
+/// let source = firebrand::core::registry::source("posteriordb(path: \"posteriordb\")")?;
+/// let files = source.plugin.locate("arK-arK")?;
+/// let posterior = firebrand::compile(&files, &firebrand::Placement::cpu())?;
+/// let mut fitted = firebrand::fit(&posterior).run()?;
+/// if let Some(reference) = source.plugin.reference("arK-arK")? {
+///     fitted.compare(&reference);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// Files that cannot be read, and whatever is wrong with them.
 pub fn compile(files: &Located, placement: &Placement) -> Result<Posterior, CompileError> {
