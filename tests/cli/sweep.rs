@@ -1,3 +1,4 @@
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -123,22 +124,32 @@ fn a_fit_that_takes_too_long_is_ended_and_kept() {
     assert_ne!(row(&workspace, "mean-exact")["verdict"], Value::Null);
 }
 
+/// A sweep that has come to the slow posterior, and will be there for minutes.
+fn begun(workspace: &Workspace) -> Child {
+    make_slow(workspace);
+    let child = workspace.command(&sweep_command(ENDLESS)).spawn().unwrap();
+    let begun = || {
+        let text = std::fs::read_to_string(workspace.path("sweep/begun.json"));
+        text.is_ok_and(|text| text.contains("eight-eight"))
+    };
+    let since = Instant::now();
+    while !begun() {
+        assert!(
+            since.elapsed() < Duration::from_secs(60),
+            "it did not begin"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // Long enough for a start to be found.
+    std::thread::sleep(Duration::from_millis(500));
+    child
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_sweep_keeps_what_was_done() {
     let workspace = workspace_with_database();
-    make_slow(&workspace);
-    let began = Instant::now();
-    let wait_for = |file: &str| {
-        while !workspace.path(file).exists() {
-            assert!(began.elapsed() < Duration::from_secs(60), "no {file}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    };
-    let child = workspace.command(&sweep_command(ENDLESS)).spawn().unwrap();
-    // The one before the slow one; which is then begun.
-    wait_for("sweep/results/broken.json");
-    std::thread::sleep(Duration::from_millis(1000));
+    let child = begun(&workspace);
     let id = child.id().to_string();
     let sent = std::process::Command::new("kill")
         .args(["-INT", &id])
@@ -148,4 +159,19 @@ fn an_interrupted_sweep_keeps_what_was_done() {
     ran.fails(0, &["the same command goes on with it"]);
     assert_eq!(workspace.names("sweep/results"), ["broken.json"]);
     assert_eq!(workspace.read("sweep/table.md").lines().count(), 2 + 1);
+    assert!(!workspace.path("sweep/begun.json").exists());
+}
+
+#[test]
+fn a_posterior_that_ends_the_program_twice_is_not_begun_again() {
+    let workspace = workspace_with_database();
+    for _ in 0..2 {
+        let mut child = begun(&workspace);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    sweep(&workspace, ENDLESS).ok();
+    let ended = row(&workspace, "eight-eight")["ended"].to_string();
+    assert!(ended.contains("did not survive it"), "{ended}");
+    assert_eq!(row(&workspace, "mean-exact")["verdict"], "trustworthy");
 }

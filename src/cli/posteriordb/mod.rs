@@ -1,7 +1,9 @@
 //! `firebrand posteriordb`: what a checkout of PosteriorDB has, and fits of many of its posteriors.
 
+mod attempts;
 mod list;
 mod one;
+mod options;
 mod progress;
 mod results;
 mod selection;

@@ -8,7 +8,8 @@ use firebrand::core::{Placement, Target};
 use firebrand::{Ended, Event, Fitted, Posterior, compile};
 use firebrand_posteriordb::{Database, Entry};
 
-use super::results::{ReferenceErrors, Row, SweepOptions};
+use super::options::SweepOptions;
+use super::results::{ReferenceErrors, Row};
 use super::selection::Chosen;
 use crate::cli::fit::why_not_started;
 use crate::cli::report::words;

@@ -9,28 +9,14 @@ use firebrand::core::Spread;
 use firebrand::core::record::{RunRecord, WriteError, write_atomically};
 use serde::{Deserialize, Serialize};
 
+use super::options::{SweepOptions, same_options};
 use super::tables::{csv, markdown};
 use crate::cli::Failure;
-
-/// The largest error of a fit that counts as near its reference draws.
-const NEAR: f64 = 0.1;
 
 const OPTIONS: &str = "sweep.json";
 const RESULTS: &str = "results";
 const CSV: &str = "table.csv";
 const MARKDOWN: &str = "table.md";
-
-/// What every fit of a sweep is told.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SweepOptions {
-    /// The algorithm with all of its options.
-    pub inference: String,
-    /// The family with all of its options; by default the one that suits algorithm and dimension.
-    pub family: Option<String>,
-    pub seed: u64,
-    /// Seconds at most for a phase of a fit.
-    pub time_limit: Option<f64>,
-}
 
 /// What came of one posterior: a row of the table.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -119,38 +105,6 @@ impl Results {
         self.rows.contains_key(posterior)
     }
 
-    /// How many of each verdict there are, and how many are near their reference draws.
-    pub fn summary(&self) -> String {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for row in self.rows() {
-            let verdict = row.verdict.as_deref().unwrap_or("without a result");
-            *counts.entry(verdict).or_default() += 1;
-        }
-        let counts: Vec<String> = counts
-            .iter()
-            .map(|(verdict, count)| format!("{count} {verdict}"))
-            .collect();
-        let posteriors = match self.rows.len() {
-            1 => "1 posterior".into(),
-            number => format!("{number} posteriors"),
-        };
-        let mut text = format!("{posteriors}: {}", counts.join(", "));
-        let compared: Vec<_> = self
-            .rows()
-            .filter_map(|row| row.reference.as_ref())
-            .collect();
-        if !compared.is_empty() {
-            let near = |errors: &&&ReferenceErrors| errors.mean.worst.max(errors.sd.worst) <= NEAR;
-            let near = compared.iter().filter(near).count();
-            text += &format!(
-                "\n{near} of {} have means within {NEAR} sd of the reference, and sds within {:.0}%",
-                compared.len(),
-                100.0 * NEAR
-            );
-        }
-        text
-    }
-
     /// Where the tables are.
     pub fn table(&self) -> PathBuf {
         self.folder.join(MARKDOWN)
@@ -212,40 +166,8 @@ fn unusable(folder: &Path, why: &dyn std::fmt::Display) -> Failure {
     Failure::Usage(format!("cannot sweep to `{}`: {why}", folder.display()))
 }
 
-/// Whether a sweep that was begun with the options in `text` can be gone on with.
-fn same_options(text: &str, options: &SweepOptions) -> Result<(), String> {
-    let before: SweepOptions = serde_json::from_str(text)
-        .map_err(|error| format!("{OPTIONS} in it is broken: {error}"))?;
-    match changes(&before, options) {
-        None => Ok(()),
-        Some(changes) => Err(format!(
-            "it holds a sweep with other options ({changes}); choose another folder"
-        )),
-    }
-}
-
-/// Which options are not what they were, if any.
-fn changes(before: &SweepOptions, now: &SweepOptions) -> Option<String> {
-    let family = |options: &SweepOptions| options.family.clone().unwrap_or("default".into());
-    let limit = |options: &SweepOptions| {
-        options
-            .time_limit
-            .map_or_else(|| "none".into(), |seconds| format!("{seconds} s"))
-    };
-    let pairs = [
-        ("inference", before.inference.clone(), now.inference.clone()),
-        ("family", family(before), family(now)),
-        ("seed", before.seed.to_string(), now.seed.to_string()),
-        ("time limit", limit(before), limit(now)),
-    ];
-    let changed = pairs.iter().filter(|(_, before, now)| before != now);
-    let changed: Vec<String> = changed
-        .map(|(name, before, now)| format!("{name} {before}, now {now}"))
-        .collect();
-    (!changed.is_empty()).then(|| changed.join("; "))
-}
-
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Failure> {
+/// Writes a file that is whole or not there.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Failure> {
     write_atomically(path, |out| {
         serde_json::to_writer_pretty(&mut *out, value)?;
         out.write_all(b"\n")

@@ -10,10 +10,13 @@ use firebrand::core::registry;
 use firebrand::{Event, defaults};
 use firebrand_posteriordb::Database;
 
+use super::attempts::Attempts;
 use super::one::Outcome;
+use super::options::SweepOptions;
 use super::progress::SweepProgress;
-use super::results::{Results, SweepOptions};
+use super::results::Results;
 use super::selection::{Chosen, select};
+use super::tables::summary;
 use super::watch::watched;
 use crate::cli::Failure;
 use crate::cli::progress::catch_interrupts;
@@ -69,10 +72,16 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     let database = args.sources.database()?;
     let chosen = select(&database, args.only.as_deref(), args.reference_only)?;
     let mut results = Results::open(&args.out, &options)?;
-    let interrupted = catch_interrupts()?;
-    let done = sweep(&database, &chosen, &options, &mut results, interrupted)?;
+    let sweep = Sweep {
+        database: &database,
+        options: &options,
+        attempts: Attempts::of(&args.out),
+        interrupted: catch_interrupts()?,
+    };
+    let done = sweep.run(&chosen, &mut results)?;
     let mut out = io::stdout().lock();
-    writeln!(out, "{}", results.summary())?;
+    let rows: Vec<_> = results.rows().collect();
+    writeln!(out, "{}", summary(&rows))?;
     if !done {
         eprintln!("the sweep was interrupted; the same command goes on with it");
     }
@@ -102,37 +111,51 @@ fn options(args: &SweepArgs) -> Result<SweepOptions, Failure> {
     })
 }
 
-/// Fits what is not done yet. Whether it came to the end.
-fn sweep(
-    database: &Database,
-    chosen: &[Chosen],
-    options: &SweepOptions,
-    results: &mut Results,
-    interrupted: &AtomicBool,
-) -> Result<bool, Failure> {
-    let limit = options.time_limit.map(Duration::from_secs_f64);
-    let mut progress = SweepProgress::begin(chosen.len());
-    for chosen in chosen {
-        if results.has(&chosen.name) {
-            progress.skip();
-            continue;
+/// What the fits of a sweep share.
+struct Sweep<'a> {
+    database: &'a Database,
+    options: &'a SweepOptions,
+    attempts: Attempts,
+    interrupted: &'a AtomicBool,
+}
+
+impl Sweep<'_> {
+    /// Fits what is not done yet. Whether it came to the end.
+    fn run(&self, chosen: &[Chosen], results: &mut Results) -> Result<bool, Failure> {
+        let mut progress = SweepProgress::begin(chosen.len());
+        for chosen in chosen {
+            if results.has(&chosen.name) {
+                progress.skip();
+                continue;
+            }
+            progress.posterior(&chosen.name);
+            let outcome = match self.attempts.begin(&chosen.name)? {
+                true => self.fit(chosen, &progress),
+                false => Outcome::failed(
+                    &chosen.name,
+                    "the program did not survive it; it may need more memory than there is",
+                ),
+            };
+            self.attempts.end()?;
+            if self.interrupted.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            progress.done(&outcome.row);
+            results.keep(outcome.row, &outcome.notes, outcome.record.as_ref())?;
         }
-        progress.posterior(&chosen.name);
-        let outcome = watched(limit, interrupted, |watch| {
+        Ok(true)
+    }
+
+    /// Fits one posterior, until its time is over or the user wants the sweep to end.
+    fn fit(&self, chosen: &Chosen, progress: &SweepProgress) -> Outcome {
+        let limit = self.options.time_limit.map(Duration::from_secs_f64);
+        watched(limit, self.interrupted, |watch| {
             let mut hear = |event: Event<'_>| {
                 watch.hear(&event);
                 progress.show(&event);
             };
-            Outcome::of(database, chosen, options, watch.flag(), &mut hear)
-        });
-        if interrupted.load(Ordering::Relaxed) {
-            return Ok(false);
-        }
-        let outcome = outcome.unwrap_or_else(|panic| {
-            Outcome::failed(&chosen.name, &format!("it panicked: {panic}"))
-        });
-        progress.done(&outcome.row);
-        results.keep(outcome.row, &outcome.notes, outcome.record.as_ref())?;
+            Outcome::of(self.database, chosen, self.options, watch.flag(), &mut hear)
+        })
+        .unwrap_or_else(|panic| Outcome::failed(&chosen.name, &format!("it panicked: {panic}")))
     }
-    Ok(true)
 }

@@ -1,8 +1,13 @@
-//! The tables of a sweep.
+//! The tables of a sweep, and what they come to.
+
+use std::collections::BTreeMap;
 
 use firebrand::core::Spread;
 
-use super::results::Row;
+use super::results::{ReferenceErrors, Row};
+
+/// The largest error of a fit that counts as near its reference draws.
+const NEAR: f64 = 0.1;
 
 const HEADINGS: [&str; 9] = [
     "posterior",
@@ -36,6 +41,35 @@ pub fn markdown(rows: &[&Row]) -> String {
     let mut text = line(&HEADINGS.map(String::from));
     text += "|---|--:|--:|--:|--:|---|--:|--:|---|\n";
     rows.iter().for_each(|row| text += &line(&cells(row)));
+    text
+}
+
+/// How many of each verdict there are, and how many are near their reference draws.
+pub fn summary(rows: &[&Row]) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in rows {
+        let verdict = row.verdict.as_deref().unwrap_or("without a result");
+        *counts.entry(verdict).or_default() += 1;
+    }
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(verdict, count)| format!("{count} {verdict}"))
+        .collect();
+    let plural = if rows.len() == 1 { "" } else { "s" };
+    let mut text = format!("{} posterior{plural}: {}", rows.len(), counts.join(", "));
+    let errors = rows.iter().filter_map(|row| row.reference.as_ref());
+    let compared: Vec<&ReferenceErrors> = errors.collect();
+    if !compared.is_empty() {
+        let near = compared
+            .iter()
+            .filter(|errors| errors.mean.worst.max(errors.sd.worst) <= NEAR);
+        text += &format!(
+            "\n{} of {} have means within {NEAR} sd of the reference, and sds within {:.0}%",
+            near.count(),
+            compared.len(),
+            100.0 * NEAR
+        );
+    }
     text
 }
 
