@@ -24,7 +24,8 @@ const ROUNDS: u32 = 3;
 #[command(after_help = "\
 Examples:
   firebrand bench eight_schools.stan --data eight_schools.json
-  firebrand bench eight_schools.stan --data eight_schools.json --draws 1,64,1024 --json")]
+  firebrand bench eight_schools.stan --data eight_schools.json --draws 1,64,1024 --json
+  firebrand bench posteriordb:arK-arK --posteriordb ~/posteriordb")]
 pub struct BenchArgs {
     #[command(flatten)]
     source: Source,
