@@ -79,7 +79,7 @@ impl CompileError {
             CompileError::Model(report) => report.lines().into_iter().next().unwrap_or_default(),
             other => other.to_string(),
         };
-        text.replace(['\n', '\r'], " ")
+        text.trim().replace(['\n', '\r'], " ")
     }
 }
 

@@ -109,3 +109,50 @@ fn quoted(cell: &str) -> String {
         cell.into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> Row {
+        let spread = |worst| Spread {
+            worst,
+            worst_name: "tau".into(),
+            median: 0.0,
+        };
+        Row {
+            posterior: "a-b".into(),
+            dimension: Some(3),
+            seconds: Some(0.25),
+            reference: Some(ReferenceErrors {
+                mean: spread(0.125),
+                sd: spread(f64::INFINITY),
+            }),
+            ended: "error: \"x\" | y,\nz".into(),
+            ..Row::default()
+        }
+    }
+
+    #[test]
+    fn cells_are_kept_apart_whatever_is_in_them() {
+        let lines = |text: String| text.lines().map(String::from).collect::<Vec<_>>();
+        let csv = lines(csv(&[&row()]));
+        let expected = r#"a-b,3,,0.250,,,0.1250,inf,"error: ""x"" | y, z""#;
+        assert_eq!((csv.len(), csv[1].as_str()), (2, expected));
+        let markdown = lines(markdown(&[&row()]));
+        let expected = r#"| a-b | 3 |  | 0.250 |  |  | 0.1250 | inf | error: "x" \| y, z |"#;
+        assert_eq!((markdown.len(), markdown[2].as_str()), (3, expected));
+    }
+
+    #[test]
+    fn a_fit_that_is_far_from_its_reference_in_one_way_is_not_near() {
+        let (far, mut near) = (row(), row());
+        near.reference.as_mut().expect("errors").sd.worst = 0.0999;
+        near.reference.as_mut().expect("errors").mean.worst = 0.0;
+        let text = summary(&[&far, &near]);
+        assert!(
+            text.starts_with("2 posteriors: 2 without a result\n1 of 2 have means"),
+            "{text}"
+        );
+    }
+}
