@@ -28,9 +28,17 @@ pub fn whitened(normals: &[f64], dimension: usize, draws: usize) -> Mat<f64> {
     })
 }
 
-/// How many draws make [`whitened`] exact in `dimension` dimensions, at least `wish`.
+/// Above this dimension draws are not whitened: the cost of it grows with the square of the dimension, and more.
+const WHITENED_LIMIT: usize = 1000;
+
+/// How many draws make [`whitened`] exact in `dimension` dimensions, at least `wish`; `wish` itself in very many dimensions.
 pub fn enough_draws(dimension: usize, wish: usize) -> usize {
-    (2 * dimension + 2).max(wish).next_multiple_of(2)
+    let exact = if dimension <= WHITENED_LIMIT {
+        2 * dimension + 2
+    } else {
+        2
+    };
+    exact.max(wish).next_multiple_of(2)
 }
 
 fn whiten(draws: &mut Mat<f64>) {

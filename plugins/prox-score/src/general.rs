@@ -6,8 +6,8 @@ use firebrand_core::start::{
     LambdaAverage, LambdaEpoch, Lbfgs, LbfgsOptions, StateReader, StateWriter,
 };
 use firebrand_core::{
-    Approximation, FamilyError, InferenceError, Progress, Running, StepContext, StepError,
-    StepReport, Stream, from_mat, to_host, to_mat,
+    Approximation, FamilyError, InferenceError, Placement, Progress, Running, StepContext,
+    StepError, StepReport, Stream, from_mat, to_host, to_mat,
 };
 
 use crate::patience::Patience;
@@ -28,6 +28,32 @@ pub struct General {
     tolerance: f64,
 }
 
+/// A square root F of the metric, M = F F'.
+enum Metric {
+    /// `[D, D]`
+    Dense(Tensor<2>),
+    /// The diagonal alone, `[1, D]`.
+    Diagonal(Tensor<2>),
+}
+
+impl Metric {
+    /// x F for rows x.
+    fn whiten(&self, rows: Tensor<2>) -> Tensor<2> {
+        match self {
+            Metric::Dense(root) => rows.matmul(root.clone()),
+            Metric::Diagonal(root) => rows * root.clone(),
+        }
+    }
+
+    /// x F' for rows x.
+    fn whiten_transposed(&self, rows: Tensor<2>) -> Tensor<2> {
+        match self {
+            Metric::Dense(root) => rows.matmul(root.clone().transpose()),
+            Metric::Diagonal(root) => rows * root.clone(),
+        }
+    }
+}
+
 /// Frozen draws with all that the objective needs of them.
 struct Frozen {
     /// `[S, D]`.
@@ -36,8 +62,7 @@ struct Frozen {
     score: Tensor<2>,
     /// `[S]`: the weight of each draw, summing to one; zero for invalid ones.
     weight: Vec<f64>,
-    /// A square root F of the metric, M = F F': `[D, D]`.
-    metric: Tensor<2>,
+    metric: Metric,
     eta: f64,
     /// The parameters at which the draws were taken.
     origin: Vec<f64>,
@@ -74,7 +99,7 @@ impl Frozen {
     /// `E |F'(score_q - s)|^2`, and `w F'(score_q - s)` row by row.
     fn mismatch(&self, q: &dyn Approximation) -> Result<(f64, Tensor<2>), FamilyError> {
         let difference = q.score(&self.theta)? - self.score.clone();
-        let whitened = difference.matmul(self.metric.clone());
+        let whitened = self.metric.whiten(difference);
         let draws = self.weight.len();
         let column: Tensor<2> = q.placement().matrix(self.weight.clone(), [draws, 1]);
         let weighted = whitened.clone() * column;
@@ -89,7 +114,7 @@ impl Frozen {
         lambda: &[f64],
     ) -> Result<(f64, Vec<f64>), FamilyError> {
         let (mismatch, weighted) = self.mismatch(q)?;
-        let cotangent = weighted.matmul(self.metric.clone().transpose()) * 2.0;
+        let cotangent = self.metric.whiten_transposed(weighted) * 2.0;
         let from_score = to_host(&q.pull_score(&self.theta, &cotangent)?);
         let (divergence, from_density) = self.divergence_from_origin(q, lambda)?;
         let gradient = from_score.iter().zip(&from_density);
@@ -138,9 +163,9 @@ impl General {
             .collect();
         let total: f64 = weight.iter().sum();
         let weight: Vec<f64> = weight.iter().map(|w| w / total).collect();
-        let metric = square_root_of_covariance(&to_mat(&sample.theta), &weight);
+        let metric = covariance_metric(&to_mat(&sample.theta), &weight, self.iterate.placement());
         let mut frozen = Frozen {
-            metric: from_mat(metric.as_ref(), self.iterate.placement()),
+            metric,
             theta: sample.theta,
             score: at.score,
             weight,
@@ -200,9 +225,9 @@ impl General {
     }
 }
 
-/// A square root of the draws' weighted covariance: dense where there are more than twice as many draws as dimensions,
-/// else of its diagonal. `draws` is `[S, D]`.
-fn square_root_of_covariance(draws: &Mat<f64>, weight: &[f64]) -> Mat<f64> {
+/// The draws' weighted covariance: dense where there are more than twice as many draws as dimensions, else its diagonal.
+/// `draws` is `[S, D]`.
+fn covariance_metric(draws: &Mat<f64>, weight: &[f64], placement: &Placement) -> Metric {
     let (count, dimension) = (draws.nrows(), draws.ncols());
     let mean: Vec<f64> = (0..dimension)
         .map(|d| (0..count).map(|s| weight[s] * draws[(s, d)]).sum())
@@ -213,16 +238,11 @@ fn square_root_of_covariance(draws: &Mat<f64>, weight: &[f64]) -> Mat<f64> {
     if count > 2 * dimension {
         let covariance = centred.transpose() * &centred;
         if let Ok(factor) = covariance.llt(Side::Lower) {
-            return factor.L().to_owned();
+            return Metric::Dense(from_mat(factor.L(), placement));
         }
     }
-    Mat::from_fn(dimension, dimension, |i, j| {
-        if i == j {
-            centred.col(j).norm_l2()
-        } else {
-            0.0
-        }
-    })
+    let deviations = (0..dimension).map(|d| centred.col(d).norm_l2()).collect();
+    Metric::Diagonal(placement.matrix(deviations, [1, dimension]))
 }
 
 impl Running for General {

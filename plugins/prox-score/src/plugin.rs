@@ -12,7 +12,7 @@ use crate::running::Exact;
 firebrand_core::options! {
     /// Options of `prox-score`.
     pub struct ProxScoreOptions {
-        /// Draws per step; by default twice the dimension, and at least 64. Gaussians take no fewer than twice the dimension.
+        /// Draws per step; by default twice the dimension, and at least 64 (64 above 1000 dimensions). Gaussians take no fewer up to there.
         batch: Option<usize> = None,
         /// The weight of the scores against staying near at first; it adapts.
         eta: f64 = 1.0,
