@@ -201,6 +201,11 @@ impl Graph {
         live
     }
 
+    /// Puts another operation of the same value in a node's place; only where nothing is built from the graph any more.
+    pub(crate) fn replace(&mut self, node: NodeId, op: Op) {
+        self.nodes[node.index()].op = op;
+    }
+
     /// Adds a node unless an equal one exists; no simplification.
     pub(crate) fn push(&mut self, op: Op, shape: Shape, batched: bool) -> NodeId {
         let hash = hash_of(&op, &shape);
@@ -260,6 +265,7 @@ fn hash_of(op: &Op, shape: &Shape) -> u64 {
             axis, start, len, ..
         } => (axis, start, len).hash(&mut hasher),
         Op::CumulativeSum { axis, reverse, .. } => (axis, reverse).hash(&mut hasher),
+        Op::Solve { sensitivities, .. } => sensitivities.hash(&mut hasher),
         Op::Select { .. }
         | Op::Reshape(_)
         | Op::Broadcast(_)

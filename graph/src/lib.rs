@@ -13,12 +13,14 @@ mod op;
 mod peephole;
 mod program;
 mod simplify;
+mod solve;
 mod special;
 
 pub use array::{Array, Shape, broadcast_shape};
 pub use graph::{Expr, Graph, InputId, Node, NodeId, SourceId};
 pub use op::{Binary, Index, Op, Unary};
 pub use program::{Options, Precision, Program};
+pub use solve::{Equations, Method, Problem, SolveOptions};
 pub use special::{
     digamma, lgamma, log_add_exp, log1m_exp, log1p_exp, multiply_log, polygamma, sigmoid, trigamma,
 };

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::{Array, InputId, NodeId};
+use crate::{Array, InputId, NodeId, Problem};
 
 /// Static positions along an axis.
 pub type Index = Arc<[u32]>;
@@ -131,6 +131,14 @@ pub enum Op {
     SumDraws(NodeId),
     /// A value that is the same for every draw, given to each draw as its own.
     Spread(NodeId),
+    /// Solutions of differential equations, `[systems, 1, outputs, states]`. The arguments are the initial states
+    /// `[systems, states]`, the times `[systems, 1 + outputs]` and the parameters `[systems, parameters]`. With `sensitivities`
+    /// the second axis has these too: see [`Problem`].
+    Solve {
+        problem: Arc<Problem>,
+        arguments: [NodeId; 3],
+        sensitivities: bool,
+    },
 }
 
 impl Op {
@@ -165,6 +173,7 @@ impl Op {
                 visit(*if_false);
             }
             Op::Concat(parts, _) => parts.iter().copied().for_each(visit),
+            Op::Solve { arguments, .. } => arguments.iter().copied().for_each(visit),
         }
     }
 }

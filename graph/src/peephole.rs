@@ -405,9 +405,12 @@ impl Graph {
                 let inner: SmallVec<[usize; 4]> = self.node(*x).shape.clone();
                 holds(x) && holds(y) && (!strictly || inner.last().is_some_and(|k| *k > 0))
             }
-            Op::LogSumExp(..) | Op::Unary(..) | Op::Binary(..) | Op::Const(_) | Op::Input(_) => {
-                false
-            }
+            Op::LogSumExp(..)
+            | Op::Unary(..)
+            | Op::Binary(..)
+            | Op::Const(_)
+            | Op::Input(_)
+            | Op::Solve { .. } => false,
         }
     }
 }

@@ -74,6 +74,7 @@ impl Program {
     /// When an output has two axes or more.
     pub fn compile(graph: &Graph, outputs: &[NodeId], options: &Options) -> Program {
         if options.device == Device::flex() {
+            let graph = &*graph.with_joint_solutions(outputs);
             return Program::with_engine(
                 graph,
                 outputs,
@@ -89,6 +90,7 @@ impl Program {
     /// # Panics
     /// When an output has two axes or more.
     pub fn on_burn(graph: &Graph, outputs: &[NodeId], options: &Options) -> Program {
+        let graph = &*graph.with_joint_solutions(outputs);
         let engine = OnDevice::new(graph, outputs, &options.device, options.precision.dtype());
         Program::with_engine(graph, outputs, options, Engine::Device(Box::new(engine)))
     }
@@ -99,6 +101,7 @@ impl Program {
     /// # Panics
     /// When an output has two axes or more.
     pub fn interpret(graph: &Graph, outputs: &[NodeId]) -> Program {
+        let graph = &*graph.with_joint_solutions(outputs);
         let engine = Engine::Host(Box::new(Reference::new(graph, outputs)));
         Program::with_engine(graph, outputs, &Options::default(), engine)
     }

@@ -10,6 +10,7 @@
 mod arrange;
 mod elementwise;
 mod reduce;
+mod solve;
 
 use crate::{Array, Binary, Expr, Graph, Index, NodeId, Op, Shape};
 
@@ -59,7 +60,7 @@ impl Graph {
     /// where the node is batched, summed over the draws where it is not.
     ///
     /// # Panics
-    /// When a cotangent does not have its output's shape.
+    /// When a cotangent does not have its output's shape, and when second derivatives of differential equations are asked for.
     pub fn pullback(
         &mut self,
         outputs: &[(NodeId, Expr)],
@@ -344,6 +345,17 @@ impl<'g> Pass<'g> {
             Op::Spread(x) => {
                 let shared = self.sum_draws_if_shared(node, x, cotangent.clone());
                 self.give(x, shared);
+            }
+            Op::Solve {
+                problem,
+                arguments,
+                sensitivities,
+            } => {
+                assert!(
+                    !sensitivities,
+                    "second derivatives of differential equations"
+                );
+                self.solve(node, &problem, arguments, cotangent);
             }
         }
     }

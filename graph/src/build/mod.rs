@@ -3,6 +3,7 @@
 mod arrange;
 mod elementwise;
 mod reduce;
+mod solve;
 
 use crate::{Graph, NodeId, Shape};
 

@@ -93,5 +93,14 @@ fn evaluate(node: &Node, values: &[Vec<Array>], inputs: &[&[f64]], draw: usize) 
             total
         }
         Op::Spread(x) => get(x).clone(),
+        Op::Solve {
+            problem,
+            arguments,
+            sensitivities,
+        } => {
+            let data = arguments.each_ref().map(|argument| get(argument).data());
+            let solution = problem.solve(data, node.shape[0], *sensitivities);
+            Array::new(&node.shape, solution)
+        }
     }
 }

@@ -103,6 +103,9 @@ impl Graph {
                 self.sum_draws(&spread)
             }
             Op::Spread(x) => self.spread(&now(x)),
+            Op::Solve {
+                problem, arguments, ..
+            } => self.solve_problem(&problem, &arguments.map(now)),
         }
     }
 }

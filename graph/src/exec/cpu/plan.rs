@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::rows::{Few, RowMap};
-use crate::{Array, NodeId};
+use crate::{Array, NodeId, Problem};
 
 /// The number of a value: a node that is computed, or a rearranged copy of one.
 pub(super) type ValueId = usize;
@@ -166,6 +166,15 @@ pub(super) enum Task {
     SumDraws {
         x: ValueId,
         start: usize,
+        to: ValueId,
+        count: usize,
+    },
+    Solve {
+        problem: Arc<Problem>,
+        sensitivities: bool,
+        systems: usize,
+        /// Each with its first row and how many there are.
+        arguments: [(ValueId, usize, usize); 3],
         to: ValueId,
         count: usize,
     },

@@ -135,6 +135,11 @@ impl Planner<'_> {
             }
             Op::Matmul(x, y) => self.matmul(node, x, y, &shape),
             Op::SumDraws(x) => self.sum_draws(node, x),
+            Op::Solve {
+                problem,
+                arguments,
+                sensitivities,
+            } => self.solve(node, problem, arguments, sensitivities),
             Op::Reshape(_)
             | Op::Spread(_)
             | Op::Broadcast(_)

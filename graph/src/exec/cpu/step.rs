@@ -1,12 +1,14 @@
 //! The steps of a program, with places in memory, and what each does there.
 
+use std::sync::Arc;
+
 use super::kernel::{Kernel, Memory, Place};
 use super::layout::Layout;
 use super::plan::{Along, Plan, Product, Task};
 use super::rows::RowMap;
 use super::run::{self, Block, copy_rows, split};
 use super::{along, compile, gemm, sum, transpose};
-use crate::Graph;
+use crate::{Graph, Problem};
 
 /// A step with places.
 #[derive(Debug)]
@@ -41,6 +43,15 @@ pub(super) enum Step {
     },
     SumDraws {
         x: Place,
+        to: Place,
+        count: usize,
+    },
+    Solve {
+        problem: Arc<Problem>,
+        sensitivities: bool,
+        systems: usize,
+        /// Each with its number of rows.
+        arguments: [(Place, usize); 3],
         to: Place,
         count: usize,
     },
@@ -127,6 +138,21 @@ impl Step {
                 to: layout.place(*to),
                 count: *count,
             },
+            Task::Solve {
+                problem,
+                sensitivities,
+                systems,
+                arguments,
+                to,
+                count,
+            } => Step::Solve {
+                problem: Arc::clone(problem),
+                sensitivities: *sensitivities,
+                systems: *systems,
+                arguments: arguments.map(|(value, start, rows)| (offset(value, start), rows)),
+                to: layout.place(*to),
+                count: *count,
+            },
         }
     }
 
@@ -201,6 +227,28 @@ impl Step {
                         numbers[0] * block.lanes as f64
                     };
                 }
+            }
+            Step::Solve {
+                problem,
+                sensitivities,
+                systems,
+                arguments,
+                to,
+                count,
+            } => {
+                let width = block.width(to.memory);
+                let (to, rest) = split(memory, block.position(*to, 0), count * width);
+                // Solvers have draws first, as callers do.
+                let arguments = arguments.map(|(place, rows)| {
+                    let mut numbers = vec![0.0; width * rows];
+                    let from = rest.rows(block, place, 0, rows);
+                    let from_width = block.width(place.memory);
+                    transpose::draws_first(&mut numbers, from, &RowMap::IDENTITY, rows, from_width);
+                    numbers
+                });
+                let arguments = arguments.each_ref().map(Vec::as_slice);
+                let solution = problem.solve(arguments, systems * width, *sensitivities);
+                transpose::draws_last(to, &solution, *count);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::plan::{Along, Matrix, Member, PlannedStep, Product, Read, Task, Value, ValueId};
 use super::planner::Planner;
 use super::rows::{RowMap, broadcast_rows, count};
-use crate::{Array, NodeId, Shape, broadcast_shape};
+use crate::{Array, NodeId, Problem, Shape, broadcast_shape};
 
 /// Columns of a matrix, at most, that a kernel multiplies with: the vector must stay in the cache beside the tiles.
 const WIDEST: usize = 64;
@@ -279,6 +279,42 @@ impl Planner<'_> {
                 y_start,
             });
         true
+    }
+
+    pub(super) fn solve(
+        &mut self,
+        node: NodeId,
+        problem: Arc<Problem>,
+        arguments: [NodeId; 3],
+        sensitivities: bool,
+    ) {
+        let to = node.index();
+        let Value { stage, .. } = self.values[to];
+        let systems = self.graph.node(node).shape[0];
+        let arguments = arguments.map(|argument| {
+            let rows = count(&self.graph.node(argument).shape);
+            let read = self.base(argument);
+            let batched = self.values[read.value].batched;
+            let own_stage = if batched {
+                stage
+            } else {
+                self.values[read.value].stage
+            };
+            let (value, start) = self.dense(&read, rows, batched, own_stage);
+            (value, start, rows)
+        });
+        let reads = arguments.map(|(value, ..)| value);
+        let depth = reads.iter().map(|read| self.values[*read].depth).max();
+        let count = self.values[to].rows;
+        let task = Task::Solve {
+            problem,
+            sensitivities,
+            systems,
+            arguments,
+            to,
+            count,
+        };
+        self.step(to, depth.unwrap_or(0) + 1, task, &reads);
     }
 
     pub(super) fn sum_draws(&mut self, node: NodeId, x: NodeId) {

@@ -5,6 +5,7 @@
 
 mod operations;
 mod segments;
+mod solve;
 mod special;
 mod value;
 
@@ -314,6 +315,27 @@ impl OnDevice {
                 }
             }
             (Op::Spread(x), _) => get(*x).expand(&dims(draws)),
+            (
+                Op::Solve {
+                    problem,
+                    arguments,
+                    sensitivities,
+                },
+                _,
+            ) => {
+                let arguments = arguments.each_ref().map(|argument| {
+                    values[argument.index()]
+                        .clone()
+                        .expect("arguments come first")
+                });
+                solve::solve(
+                    problem,
+                    arguments,
+                    *sensitivities,
+                    &dims(own_draws),
+                    &self.place,
+                )
+            }
             (Op::Const(_) | Op::Gather(..) | Op::SegmentSum { .. }, _) => {
                 unreachable!("what these hold is made with the program")
             }

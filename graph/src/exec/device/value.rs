@@ -2,7 +2,9 @@
 
 use burn::backend::ops::{BoolTensorOps, FloatTensorOps, IntTensorOps};
 use burn::backend::{Dispatch, DispatchTensor};
-use burn::tensor::{BoolDType, DType, Device, FloatDType, Scalar, Shape, Slice, TensorData};
+use burn::tensor::{
+    BoolDType, DType, Device, FloatDType, Scalar, Shape, Slice, TensorData, try_read_sync,
+};
 
 use crate::{Unary, broadcast_shape};
 
@@ -301,6 +303,14 @@ impl Value {
             tensor: Dispatch::float_permute(self.tensor, axes),
             dims,
         }
+    }
+
+    /// The numbers, row-major.
+    pub(super) fn to_host(self) -> Vec<f64> {
+        let data = try_read_sync(Dispatch::float_into_data(self.tensor))
+            .and_then(Result::ok)
+            .expect("a device that the host can read");
+        data.iter::<f64>().collect()
     }
 
     pub(super) fn slice(self, axis: usize, start: usize, len: usize) -> Value {
