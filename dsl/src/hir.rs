@@ -18,6 +18,8 @@ pub struct Program {
     pub transformed_parameters: Vec<Statement>,
     pub model: Vec<Statement>,
     pub generated_quantities: Vec<Statement>,
+    /// Takes the place of the relative and absolute tolerances of differential equations.
+    pub solver_tolerance: Option<f64>,
 }
 
 /// A variable of a frame (the program's, or one function's).
@@ -201,6 +203,34 @@ pub enum ExpressionKind {
     Row(Vec<Expression>),
     /// `target()`
     Target,
+    /// The solution of differential equations.
+    Solve(Box<Solve>),
+}
+
+/// A call of a solver of differential equations.
+#[derive(Clone, Debug)]
+pub struct Solve {
+    pub solver: &'static library::Solver,
+    /// The program's function that is the right-hand side, by its number.
+    pub function: usize,
+    pub state: Expression,
+    pub initial_time: Expression,
+    pub times: Expression,
+    /// Relative tolerance, absolute tolerance, steps at most.
+    pub tolerances: Option<Box<[Expression; 3]>>,
+    /// What the function takes after time and state.
+    pub arguments: Vec<Expression>,
+}
+
+impl Solve {
+    /// All expressions in the call.
+    pub fn all(&self) -> impl Iterator<Item = &Expression> {
+        let tolerances = self.tolerances.iter().flat_map(|all| all.iter());
+        [&self.state, &self.initial_time, &self.times]
+            .into_iter()
+            .chain(tolerances)
+            .chain(&self.arguments)
+    }
 }
 
 #[derive(Clone, Debug)]

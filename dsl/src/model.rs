@@ -151,6 +151,17 @@ impl Model {
             .map_err(|diagnostics| self.report(diagnostics))
     }
 
+    /// The same model with this relative and absolute tolerance in place of those of its differential equations. Steps are then
+    /// limited no more than by default.
+    pub fn with_solver_tolerance(self, tolerance: f64) -> Self {
+        let mut program = Arc::unwrap_or_clone(self.program);
+        program.solver_tolerance = Some(tolerance);
+        Model {
+            program: Arc::new(program),
+            ..self
+        }
+    }
+
     /// What is worth a look in the model, though it is not wrong.
     pub fn warnings(&self) -> Report {
         self.report(self.warnings.clone())

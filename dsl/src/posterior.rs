@@ -41,6 +41,8 @@ pub struct Size {
     pub source_operations: usize,
     /// Nodes of the program for log density and score.
     pub nodes: usize,
+    /// Systems of differential equations among them: solved for state and sensitivities at once.
+    pub equations: usize,
 }
 
 impl Posterior {
@@ -91,6 +93,7 @@ impl Posterior {
         };
         let score = graph.node_of(&score);
         let score_program = Program::compile(&graph, &[density, score, valid], &options);
+        let equations = graph.equations(&[density, score, valid]);
         let nodes = live_operations(&graph, &[density, score, valid]);
         let mut columns: Vec<Column> = parameters
             .iter()
@@ -124,6 +127,7 @@ impl Posterior {
             size: Size {
                 source_operations,
                 nodes,
+                equations,
             },
             printed,
         })
@@ -314,7 +318,7 @@ fn validity(density: &Tensor<2>, met: &Tensor<2>, draws: usize) -> (Vec<f64>, Ve
 }
 
 /// 1 for a draw in which every element of `met` is not zero, else 0.
-fn met_by_draw(graph: &mut graph::Graph, met: &Expr) -> Expr {
+pub(crate) fn met_by_draw(graph: &mut graph::Graph, met: &Expr) -> Expr {
     let count: usize = graph.shape(met).iter().product();
     let broken = graph.binary(graph::Binary::Equal, met, &Expr::scalar(0.0));
     let broken = graph.reshape(&broken, &[count]);

@@ -64,9 +64,8 @@ struct Timing {
 
 /// Runs the subcommand.
 pub fn run(args: &BenchArgs) -> Result<(), Failure> {
-    let placement = args.computing.placement()?;
     let began = Instant::now();
-    let posterior = args.source.compile(&placement)?;
+    let posterior = args.source.compile(args.computing)?;
     let compile_seconds = began.elapsed().as_secs_f64();
     let most = args.draws.iter().copied().max().unwrap_or(1);
     let points = typical_points(&posterior, most)?;

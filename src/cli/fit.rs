@@ -10,7 +10,7 @@ use firebrand::{Ended, Event, Fitted, Posterior, Ready, Target};
 use serde::Serialize;
 
 use super::Failure;
-use super::inputs::{Computing, DeviceName, PrecisionName, compile, read_model};
+use super::inputs::{Computing, DeviceName, PrecisionName, compile, read_model, usable_tolerance};
 use super::output::Output;
 use super::progress::{Progress, catch_interrupts};
 use super::report::{report, words};
@@ -72,10 +72,11 @@ pub struct FitArgs {
 /// Runs the subcommand.
 pub fn run(args: &FitArgs) -> Result<(), Failure> {
     let plan = plan(args)?;
-    let placement = computing(args, &plan)?.placement()?;
+    let computing = computing(args, &plan)?;
+    let placement = computing.placement()?;
     let data = plan.data.as_deref().map(Path::new);
     let place = args.sources.place(&plan.model_path(), data)?;
-    let model = read_model(&place.files.model)?;
+    let model = computing.model(read_model(&place.files.model)?);
     let posterior = compile(&model, place.files.data.as_deref(), &placement)?;
     if posterior.dimension() == 0 {
         return Err(Failure::Model(
@@ -117,6 +118,9 @@ fn plan(args: &FitArgs) -> Result<RunFile, Failure> {
     plan.out = args.out.as_ref().map(path).or(plan.out);
     plan.max_steps = args.max_steps.or(plan.max_steps);
     plan.max_seconds = args.max_seconds.or(plan.max_seconds);
+    if let Some(tolerance) = plan.solver_tolerance {
+        usable_tolerance(tolerance).map_err(Failure::Usage)?;
+    }
     if plan.draws == 0 {
         return Err(Failure::Usage("there must be at least one draw".into()));
     }
@@ -141,6 +145,7 @@ fn computing(args: &FitArgs, plan: &RunFile) -> Result<Computing, Failure> {
             "precision",
             plan.precision.as_deref(),
         )?),
+        solver_tolerance: args.computing.solver_tolerance.or(plan.solver_tolerance),
     })
 }
 

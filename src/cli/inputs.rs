@@ -30,6 +30,30 @@ pub struct Computing {
     /// The width of numbers: `f64` unless something else is asked for.
     #[arg(long, value_enum)]
     pub precision: Option<PrecisionName>,
+    /// The relative and absolute tolerance of differential equations, in place of the model's own.
+    #[arg(long, value_name = "X", value_parser = tolerance)]
+    pub solver_tolerance: Option<f64>,
+}
+
+fn tolerance(text: &str) -> Result<f64, String> {
+    let number: f64 = text
+        .trim()
+        .parse()
+        .map_err(|_| "not a number".to_string())?;
+    usable_tolerance(number)
+}
+
+/// A tolerance that a solver can meet.
+///
+/// # Errors
+/// A sentence on why there is none such.
+pub fn usable_tolerance(number: f64) -> Result<f64, String> {
+    match number > 0.0 && number.is_finite() {
+        true => Ok(number),
+        false => Err(format!(
+            "a tolerance must be positive and finite, but is {number}"
+        )),
+    }
 }
 
 /// A device, as the command line names it.
@@ -68,6 +92,14 @@ impl Computing {
         }
         Ok(placement)
     }
+
+    /// The model, with the tolerance that was asked for.
+    pub fn model(self, model: Model) -> Model {
+        match self.solver_tolerance {
+            Some(tolerance) => model.with_solver_tolerance(tolerance),
+            None => model,
+        }
+    }
 }
 
 #[cfg(feature = "tch")]
@@ -99,9 +131,10 @@ impl Source {
     }
 
     /// Reads and compiles the model with its data.
-    pub fn compile(&self, placement: &Placement) -> Result<Posterior, Failure> {
+    pub fn compile(&self, computing: Computing) -> Result<Posterior, Failure> {
         let files = self.place()?.files;
-        compile(&read_model(&files.model)?, files.data.as_deref(), placement)
+        let model = computing.model(read_model(&files.model)?);
+        compile(&model, files.data.as_deref(), &computing.placement()?)
     }
 }
 

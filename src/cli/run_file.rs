@@ -30,6 +30,8 @@ firebrand::core::options! {
         device: Option<String> = None,
         /// "f64" or "f32".
         precision: Option<String> = None,
+        /// The relative and absolute tolerance of differential equations; by default the model's own.
+        solver_tolerance: Option<f64> = None,
         /// Steps at most; by default what the algorithm proposes.
         max_steps: Option<u64> = None,
         /// Seconds at most for the search of a start and the iteration; by default no limit.

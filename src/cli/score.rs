@@ -39,7 +39,7 @@ pub struct ScoreArgs {
 
 /// Runs the subcommand.
 pub fn run(args: &ScoreArgs) -> Result<(), Failure> {
-    let posterior = args.source.compile(&args.computing.placement()?)?;
+    let posterior = args.source.compile(args.computing)?;
     let mut points = Points::open(&args.at, posterior.dimension())?;
     let mut out = io::stdout().lock();
     loop {

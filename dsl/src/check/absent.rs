@@ -4,10 +4,9 @@
 use crate::library::known_to_stan;
 
 /// What a function that takes functions is called in messages, if it is one.
-pub(super) fn solver(name: &str) -> Option<&'static str> {
+pub(super) fn functional(name: &str) -> Option<&'static str> {
     let families = [
         ("ode_", "the differential equation solver"),
-        ("integrate_ode", "the differential equation solver"),
         ("integrate_1d", "the quadrature function"),
         ("dae", "the differential-algebraic equation solver"),
         ("solve_", "the algebraic equation solver"),
@@ -42,10 +41,11 @@ mod tests {
 
     #[test]
     fn solvers_are_known_by_their_family() {
-        assert_eq!(solver("ode_rk45"), Some("the differential equation solver"));
-        assert_eq!(solver("ode_foo"), None);
+        let adjoint = functional("ode_adjoint_tol_ctl");
+        assert_eq!(adjoint, Some("the differential equation solver"));
+        assert_eq!(functional("ode_foo"), None);
         assert_eq!(
-            solver("solve_newton_tol"),
+            functional("solve_newton_tol"),
             Some("the algebraic equation solver")
         );
     }

@@ -33,6 +33,7 @@ impl Checker {
             transformed_parameters,
             model,
             generated_quantities,
+            solver_tolerance: None,
         }
     }
 

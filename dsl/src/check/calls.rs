@@ -1,6 +1,6 @@
 //! Calls of functions, and distribution statements.
 
-use super::absent::{replacement, solver};
+use super::absent::{functional, replacement};
 use super::overloads::{Callee, Resolution};
 use super::suffix::{self, Suffix};
 use super::{Block, Checker, unknown};
@@ -42,6 +42,12 @@ impl Checker {
             Some(normalised) if !self.is_function(&name.name) => normalised.as_str(),
             _ => name.name.as_str(),
         };
+        if !self.is_function(defined)
+            && let Some(solver) = library::solver(&name.name)
+        {
+            self.check_bar(name, args, conditional);
+            return self.solver_call(solver, args, span);
+        }
         if !self.is_function(defined) {
             let diagnostic = self.no_function(name);
             return self.wrong(diagnostic, span);
@@ -68,7 +74,7 @@ impl Checker {
     /// That no function has this name, or only functions of Stan that are missing here.
     fn no_function(&self, name: &ast::Ident) -> Diagnostic {
         let text = &name.name;
-        if let Some(what) = solver(text) {
+        if let Some(what) = functional(text) {
             return Diagnostic::unsupported(name.span, format!("{what} `{text}`"))
                 .label("called here");
         }

@@ -265,6 +265,7 @@ impl Checker {
             }
             ExpressionKind::Array(items) | ExpressionKind::Row(items) => all(items),
             ExpressionKind::Target => false,
+            ExpressionKind::Solve(solve) => solve.all().all(|part| self.is_data_only(part)),
         }
     }
 }

@@ -18,6 +18,7 @@ mod operators;
 mod overloads;
 mod scope;
 mod slices;
+mod solvers;
 mod statements;
 mod suffix;
 mod truncation;

@@ -12,6 +12,7 @@ mod functions;
 mod known;
 mod quantile;
 mod signature;
+mod solvers;
 mod special;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub use functions::dot;
 pub use known::known_to_stan;
 use signature::Scalar;
 pub use signature::Signature;
+pub use solvers::{Form, Solver, solver};
 
 use crate::types::Type;
 

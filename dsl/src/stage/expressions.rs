@@ -44,6 +44,7 @@ impl Interpreter<'_> {
             }
             ExpressionKind::Array(parts) => self.stack(parts, &expression.type_, scope),
             ExpressionKind::Row(parts) => self.stack(parts, &expression.type_, scope),
+            ExpressionKind::Solve(solve) => self.solve(solve, span, scope),
             ExpressionKind::Target => {
                 let total = self.target();
                 Ok(Value::Real(self.graph.reshape(&total, &[1])))

@@ -22,6 +22,26 @@ impl Interpreter<'_> {
         span: Span,
         scope: &Scope,
     ) -> Staged<Option<Value>> {
+        let mut values = Vec::with_capacity(arguments.len());
+        let names = &self.program.functions[function].variables;
+        for (argument, variable) in arguments.iter().zip(names) {
+            let value = self.evaluate(argument, scope)?;
+            values.push(match variable.type_.scalar() {
+                Type::Int => value,
+                _ => Value::Real(value.to_reals()),
+            });
+        }
+        self.call_with_values(function, values, span, scope)
+    }
+
+    /// The same, of arguments that are values already.
+    pub(crate) fn call_with_values(
+        &mut self,
+        function: usize,
+        arguments: Vec<Value>,
+        span: Span,
+        scope: &Scope,
+    ) -> Staged<Option<Value>> {
         let program = self.program;
         let function = &program.functions[function];
         if self.frames.len() >= DEEPEST_CALL {
@@ -31,12 +51,7 @@ impl Interpreter<'_> {
             );
         }
         let mut variables: Vec<Option<Variable>> = vec![None; function.variables.len()];
-        for (slot, argument) in arguments.iter().enumerate() {
-            let value = self.evaluate(argument, scope)?;
-            let value = match function.variables[slot].type_.scalar() {
-                Type::Int => value,
-                _ => Value::Real(value.to_reals()),
-            };
+        for (slot, value) in arguments.into_iter().enumerate() {
             variables[slot] = Some(Variable::holding(value, &self.graph, scope));
         }
         self.frames.push(Frame {

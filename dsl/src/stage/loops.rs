@@ -384,6 +384,7 @@ pub(crate) fn mentions(expression: &Expression, slot: Slot) -> bool {
             any(arguments)
         }
         ExpressionKind::Array(parts) | ExpressionKind::Row(parts) => any(parts),
+        ExpressionKind::Solve(solve) => solve.all().any(|part| mentions(part, slot)),
     }
 }
 

@@ -7,6 +7,7 @@
 mod assignments;
 mod declarations;
 mod dependence;
+mod equations;
 mod expressions;
 mod functions;
 mod indexing;

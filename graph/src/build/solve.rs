@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::solve::Free;
-use crate::{Array, Equations, Expr, Graph, NodeId, Op, Problem, Shape, SolveOptions, fold};
+use crate::{Array, Equations, Expr, Graph, Node, NodeId, Op, Problem, Shape, SolveOptions, fold};
 
 /// Differential equations.
 impl Graph {
@@ -120,6 +120,22 @@ impl Graph {
             }
         }
         joint
+    }
+
+    /// Systems of differential equations that the outputs need the solution of.
+    pub fn equations(&self, outputs: &[NodeId]) -> usize {
+        let live = self.live(outputs);
+        let ops = self.nodes().iter().zip(live).filter(|(_, live)| *live);
+        let plain = |(node, _): &(&Node, bool)| {
+            matches!(
+                node.op,
+                Op::Solve {
+                    sensitivities: false,
+                    ..
+                }
+            )
+        };
+        ops.filter(plain).count()
     }
 
     /// For each element, in order, whether it is not known.

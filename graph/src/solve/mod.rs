@@ -28,7 +28,6 @@ use systems::Systems;
 #[derive(Clone, Debug)]
 pub struct Equations {
     graph: Graph,
-    time: NodeId,
     state: NodeId,
     parameters: NodeId,
     derivative: NodeId,
@@ -57,11 +56,10 @@ impl Equations {
             [states],
             "a derivative for each number of the state"
         );
-        let [time, state, parameters, derivative] =
-            [time, state, parameters, derivative].map(|value| graph.node_of(&value));
+        let [state, parameters, derivative] =
+            [state, parameters, derivative].map(|value| graph.node_of(&value));
         Ok(Equations {
             graph,
-            time,
             state,
             parameters,
             derivative,
