@@ -109,9 +109,12 @@ pub(super) fn solve(mut systems: Systems) -> Vec<f64> {
                     next = next.min(step);
                 }
                 last_errors.row_mut(i)[0] = size.max(1e-4);
-                let within = Within::new(systems.states.row(i), ahead.row(i), &slopes, i, step);
                 let end = systems.end(i);
-                systems.write_outputs(i, end, |share, to| within.at(share, to));
+                if systems.has_output(i, end) {
+                    let states = [systems.states.row(i), ahead.row(i)];
+                    let within = Within::new(states, &slopes, i, step);
+                    systems.write_outputs(i, end, |share, to| within.at(share, to));
+                }
                 systems.advance(i, ahead.row(i));
                 systems.progress[i].step = next;
                 systems.progress[i].rejected = false;
@@ -148,14 +151,34 @@ fn slopes(systems: &Systems) -> Rows {
 
 /// The weighted sum of evaluations of a system, times its step.
 fn combine(to: &mut [f64], weights: &[f64], step: f64, slopes: &[Rows], i: usize) {
-    to.fill(0.0);
-    for (weight, slopes) in weights.iter().zip(slopes) {
-        let weight = weight * step;
-        if weight != 0.0 {
-            to.iter_mut()
-                .zip(slopes.row(i))
-                .for_each(|(to, slope)| *to += weight * slope);
+    // As many as are written out, so that the loop over the numbers is the inner one.
+    match weights.len() {
+        1 => combine_some::<1>(to, weights, step, slopes, i),
+        2 => combine_some::<2>(to, weights, step, slopes, i),
+        3 => combine_some::<3>(to, weights, step, slopes, i),
+        4 => combine_some::<4>(to, weights, step, slopes, i),
+        5 => combine_some::<5>(to, weights, step, slopes, i),
+        6 => combine_some::<6>(to, weights, step, slopes, i),
+        _ => combine_some::<7>(to, weights, step, slopes, i),
+    }
+}
+
+fn combine_some<const COUNT: usize>(
+    to: &mut [f64],
+    weights: &[f64],
+    step: f64,
+    slopes: &[Rows],
+    i: usize,
+) {
+    let width = to.len();
+    let weights: [f64; COUNT] = std::array::from_fn(|k| weights[k] * step);
+    let slopes: [&[f64]; COUNT] = std::array::from_fn(|k| &slopes[k].row(i)[..width]);
+    for (j, to) in to.iter_mut().enumerate() {
+        let mut total = 0.0;
+        for k in 0..COUNT {
+            total += weights[k] * slopes[k][j];
         }
+        *to = total;
     }
 }
 
@@ -165,7 +188,7 @@ struct Within {
 }
 
 impl Within {
-    fn new(before: &[f64], after: &[f64], slopes: &[Rows], i: usize, step: f64) -> Within {
+    fn new([before, after]: [&[f64]; 2], slopes: &[Rows], i: usize, step: f64) -> Within {
         let change: Vec<f64> = after.iter().zip(before).map(|(b, a)| b - a).collect();
         let with = |slope: &[f64], f: fn(f64, f64) -> f64| -> Vec<f64> {
             slope

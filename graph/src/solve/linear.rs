@@ -9,16 +9,26 @@ pub(super) struct Factors {
 }
 
 impl Factors {
-    /// Factors a matrix, row by row. A singular one has factors that solve nothing: NaN or infinities come of them.
-    pub(super) fn of(size: usize, mut matrix: Vec<f64>) -> Factors {
-        let mut pivots = Vec::with_capacity(size);
+    pub(super) fn new(size: usize) -> Factors {
+        Factors {
+            size,
+            factors: vec![0.0; size * size],
+            pivots: vec![0; size],
+        }
+    }
+
+    /// Factors the matrix that `write` puts down row by row. A singular one has factors that solve nothing: NaN or infinities
+    /// come of them.
+    pub(super) fn factor(&mut self, write: impl FnOnce(&mut [f64])) {
+        let (size, matrix) = (self.size, &mut self.factors);
+        write(matrix);
         for column in 0..size {
             let largest = |best: usize, row: usize| {
                 let better = matrix[row * size + column].abs() > matrix[best * size + column].abs();
                 if better { row } else { best }
             };
             let pivot = (column + 1..size).fold(column, largest);
-            pivots.push(pivot);
+            self.pivots[column] = pivot;
             if pivot != column {
                 for j in 0..size {
                     matrix.swap(pivot * size + j, column * size + j);
@@ -33,11 +43,6 @@ impl Factors {
                     row[j] -= factor * top[j];
                 }
             }
-        }
-        Factors {
-            size,
-            factors: matrix,
-            pivots,
         }
     }
 
@@ -73,7 +78,9 @@ mod tests {
         let matrix = [0.0, 2.0, 1.0, 1.0, 0.0, 3.0, 4.0, 1.0, 0.5];
         let right = [1.0, -2.0, 0.25];
         let mut x = right;
-        Factors::of(3, matrix.to_vec()).solve(&mut x);
+        let mut factors = Factors::new(3);
+        factors.factor(|to| to.copy_from_slice(&matrix));
+        factors.solve(&mut x);
         for (row, right) in matrix.chunks(3).zip(right) {
             let product: f64 = row.iter().zip(&x).map(|(a, x)| a * x).sum();
             assert!((product - right).abs() < 1e-14, "{product} is not {right}");

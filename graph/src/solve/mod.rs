@@ -172,13 +172,11 @@ impl Problem {
         let coupled = self.coupled.as_ref().filter(|_| sensitivities);
         let programs = coupled.unwrap_or(&self.plain);
         let initial = self.initial([state, times, parameters], systems, coupled.is_some());
-        let at_work = Systems::new(
-            programs,
-            &self.options,
-            initial,
-            [times, parameters],
-            systems,
-        );
+        let options = match self.options.method {
+            Method::Explicit => self.options,
+            Method::Implicit => implicit::step_options(&self.options),
+        };
+        let at_work = Systems::new(programs, &options, initial, [times, parameters], systems);
         let columns = match self.options.method {
             Method::Explicit => explicit::solve(at_work),
             Method::Implicit => implicit::solve(at_work),

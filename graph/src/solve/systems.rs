@@ -259,6 +259,13 @@ impl<'p> Systems<'p> {
         }
     }
 
+    /// Whether there are outputs to write up to this time.
+    pub(super) fn has_output(&self, i: usize, end: f64) -> bool {
+        self.times_of(i)
+            .get(1 + self.progress[i].outputs)
+            .is_some_and(|time| *time <= end)
+    }
+
     /// Writes the outputs up to the new time of a system, as `interpolate` gives them at a share of the step.
     pub(super) fn write_outputs(
         &mut self,
