@@ -33,6 +33,24 @@ fn assert_scored(line: &Value, mu: f64) {
     assert_eq!(line.as_object().unwrap().len(), 2, "{line}");
 }
 
+/// A model whose log density is the solution of x' = x at time 1, loosely, as the model asks for it.
+const GROWTH: &str = "functions { vector grow(real t, vector x) { return x; } }
+parameters { real x; }
+model { target += ode_rk45_tol(grow, [x]', 0, {1}, 0.5, 0.5, 1000)[1][1]; }";
+
+#[test]
+fn a_solver_tolerance_takes_the_place_of_the_models() {
+    let workspace = Workspace::new();
+    workspace.file("growth.stan", GROWTH);
+    let error = |arguments: &str| {
+        let command = format!("score growth.stan --at - {arguments}");
+        let line = workspace.run_with_input(&command, "1").ok();
+        (lines(&line)[0]["log_density"].as_f64().unwrap() - std::f64::consts::E).abs()
+    };
+    assert!(error("") > 1e-6);
+    assert!(error("--solver-tolerance 1e-11") < 1e-9);
+}
+
 #[test]
 fn points_from_standard_input_are_scored_one_a_line() {
     let out = Workspace::new()

@@ -1,6 +1,6 @@
 //! Differential equations: the function that is their right-hand side is run once, on a graph of its own.
 
-use firebrand_graph::{Array, Equations, Expr, Graph, Shape, SolveOptions};
+use firebrand_graph::{Array, Binary, Equations, Expr, Graph, Shape, SolveOptions, Unary};
 
 use super::interpreter::{Interpreter, Scope, Staged};
 use super::lanes::Lanes;
@@ -8,6 +8,7 @@ use crate::hir::{Expression, Solve};
 use crate::library::Requirement;
 use crate::posterior::met_by_draw;
 use crate::syntax::Span;
+use crate::types::Type;
 use crate::value::{Ints, Value};
 
 /// An argument of the right-hand side.
@@ -58,23 +59,23 @@ impl Interpreter<'_> {
         let solution = self
             .graph
             .solve(equations, &[state, times, parameters], options);
-        let size = self.graph.unary(firebrand_graph::Unary::Abs, &solution);
-        let finite = self.graph.binary(
-            firebrand_graph::Binary::LessEqual,
-            &size,
-            &Expr::scalar(f64::MAX),
-        );
-        self.require(
-            Requirement {
-                met: finite,
-                message: format!(
-                    "{}: there is no solution: more than {} steps from one time to the next, or numbers that are not finite",
-                    solve.solver.name, options.most_steps
-                ),
-            },
-            scope,
-        );
+        self.require_finite(&solution, solve, options.most_steps, scope);
         Ok(Value::Real(solution))
+    }
+
+    fn require_finite(&mut self, solution: &Expr, solve: &Solve, most_steps: u64, scope: &Scope) {
+        let size = self.graph.unary(Unary::Abs, solution);
+        let largest = Expr::scalar(f64::MAX);
+        let met = self.graph.binary(Binary::LessEqual, &size, &largest);
+        let is_known_to_hold = |known: &Array| known.data().iter().all(|finite| *finite == 1.0);
+        if met.as_data().is_some_and(is_known_to_hold) {
+            return;
+        }
+        let message = format!(
+            "{}: there is no solution: more than {most_steps} steps from one time to the next, or numbers that are not finite",
+            solve.solver.name
+        );
+        self.require(Requirement { met, message }, scope);
     }
 
     fn solve_options(&mut self, solve: &Solve, scope: &Scope) -> Staged<SolveOptions> {
@@ -229,9 +230,9 @@ impl Interpreter<'_> {
                 }
             });
         }
-        let reals = &self.program.functions[solve.function].variables;
-        for (value, variable) in values.iter_mut().zip(reals) {
-            if variable.type_.scalar() != crate::types::Type::Int {
+        let variables = &self.program.functions[solve.function].variables;
+        for (value, variable) in values.iter_mut().zip(variables) {
+            if variable.type_.scalar() != Type::Int {
                 *value = Value::Real(value.to_reals());
             }
         }

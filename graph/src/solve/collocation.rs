@@ -20,21 +20,17 @@ pub(super) const ERROR: [f64; 3] = [
 ];
 
 /// The eigenvalues of the inverse of the method's matrix: the real one, and the parts of a complex one.
-const REAL: f64 = 3.6378342527444957;
+const REAL: f64 = 3.637834252744496;
 const COMPLEX: (f64, f64) = (2.6810828736277523, -3.0504301992474105);
 
 /// From the basis of the eigenvectors to the stages.
 pub(super) const TO_STAGES: [[f64; 3]; 3] = [
     [
         0.09443876248897524,
-        -0.14125529502095421,
+        -0.1412552950209542,
         0.03002919410514742,
     ],
-    [
-        0.25021312296533332,
-        0.20412935229379994,
-        -0.38294211275726192,
-    ],
+    [0.2502131229653333, 0.20412935229379994, -0.3829421127572619],
     [1.0, 1.0, 0.0],
 ];
 

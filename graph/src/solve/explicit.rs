@@ -82,9 +82,9 @@ pub(super) fn solve(mut systems: Systems) -> Vec<f64> {
         let mut ahead = Rows::zeros(width, count);
         let mut times = vec![0.0; count];
         for (weights, node) in STAGES.iter().zip(&NODES[1..]) {
-            for i in 0..count {
+            for (i, time) in times.iter_mut().enumerate() {
                 let progress = &systems.progress[i];
-                times[i] = progress.time + node * progress.step;
+                *time = progress.time + node * progress.step;
                 let to = ahead.row_mut(i);
                 combine(to, weights, progress.step, &slopes, i);
                 to.iter_mut()

@@ -197,7 +197,7 @@ impl<'p> Systems<'p> {
     pub(super) fn choose_first_steps(&mut self, slopes: &Rows, order: f64) {
         let count = self.count();
         let (mut times, mut ahead) = (vec![0.0; count], Rows::zeros(slopes.width, count));
-        for i in 0..count {
+        for (i, time) in times.iter_mut().enumerate() {
             let (state, slope) = (self.states.row(i), slopes.row(i));
             let (size, speed) = (
                 self.norm(state, state, state),
@@ -207,7 +207,7 @@ impl<'p> Systems<'p> {
             let step = if small { 1e-6 } else { 0.01 * size / speed };
             let step = step.min(self.last_time(i) - self.progress[i].time);
             self.progress[i].step = step;
-            times[i] = self.progress[i].time + step;
+            *time = self.progress[i].time + step;
             for ((ahead, state), slope) in ahead
                 .row_mut(i)
                 .iter_mut()

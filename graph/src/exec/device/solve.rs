@@ -18,7 +18,7 @@ pub(super) fn solve(
         let mut sizes = argument.dims.clone();
         sizes[rank - 1] = draws;
         let draws_first: Vec<usize> = [rank - 1].into_iter().chain(0..rank - 1).collect();
-        argument.expand(&sizes).permute(&draws_first).to_host()
+        argument.expand(&sizes).permute(&draws_first).into_host()
     });
     let solution = problem.solve(
         arguments.each_ref().map(Vec::as_slice),

@@ -306,7 +306,7 @@ impl Value {
     }
 
     /// The numbers, row-major.
-    pub(super) fn to_host(self) -> Vec<f64> {
+    pub(super) fn into_host(self) -> Vec<f64> {
         let data = try_read_sync(Dispatch::float_into_data(self.tensor))
             .and_then(Result::ok)
             .expect("a device that the host can read");
