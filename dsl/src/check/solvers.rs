@@ -155,7 +155,7 @@ fn split(form: Form, types: &[Type]) -> Option<(Option<Positions>, Positions)> {
     match form {
         Form::Current => Some((None, LEADING..types.len())),
         Form::WithTolerances => fit(&tolerances, LEADING)
-            .then(|| (Some(LEADING..LEADING + 3), LEADING + 3..types.len())),
+            .then_some((Some(LEADING..LEADING + 3), LEADING + 3..types.len())),
         Form::Older => {
             let passed = [Type::Real.array(), Type::Real.array(), Type::Int.array()];
             let after = LEADING + passed.len();

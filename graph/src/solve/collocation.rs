@@ -209,11 +209,10 @@ mod tests {
 
     #[test]
     fn the_polynomial_passes_through_the_stages() {
-        for stage in 0..3 {
-            for (other, node) in NODES.iter().enumerate() {
-                let value: f64 = (0..3)
-                    .map(|power| POLYNOMIAL[power][stage] * node.powi(power as i32 + 1))
-                    .sum();
+        for (other, node) in NODES.iter().enumerate() {
+            let powers: [f64; 3] = std::array::from_fn(|i| node.powi(i as i32 + 1));
+            let [values, ..] = product([powers, [0.0; 3], [0.0; 3]], POLYNOMIAL);
+            for (stage, value) in values.iter().enumerate() {
                 let expected = if stage == other { 1.0 } else { 0.0 };
                 assert!((value - expected).abs() < 1e-13, "{stage} {other}: {value}");
             }
