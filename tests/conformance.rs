@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use firebrand::core::{Batch, Placement, Target, to_host};
+use firebrand::core::{Batch, Located, Placement, Target, to_host};
 use firebrand::dsl::{CompileError, Data, Model, Posterior};
 use firebrand_posteriordb::Database;
 use serde::Deserialize;
