@@ -256,6 +256,8 @@ fn hash_of(op: &Op, shape: &Shape) -> u64 {
         Op::Input(input) => input.hash(&mut hasher),
         Op::Unary(kind, _) => kind.hash(&mut hasher),
         Op::Binary(kind, _, _) => kind.hash(&mut hasher),
+        Op::Matrix(kind, _) => kind.hash(&mut hasher),
+        Op::LinearSolve { system, .. } => system.hash(&mut hasher),
         Op::Permute(_, axes) => axes.hash(&mut hasher),
         Op::Gather(_, index) | Op::SegmentSum { index, .. } => index.hash(&mut hasher),
         Op::Concat(_, axis) | Op::Sum(_, axis) | Op::Max(_, axis) | Op::LogSumExp(_, axis) => {

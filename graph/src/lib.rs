@@ -9,6 +9,7 @@ mod build;
 mod exec;
 mod fold;
 mod graph;
+mod linear;
 mod op;
 mod peephole;
 mod program;
@@ -18,7 +19,7 @@ mod special;
 
 pub use array::{Array, Shape, broadcast_shape};
 pub use graph::{Expr, Graph, InputId, Node, NodeId, SourceId};
-pub use op::{Binary, Index, Op, Unary};
+pub use op::{Binary, Index, MatrixFunction, Op, System, Unary};
 pub use program::{Options, Precision, Program};
 pub use solve::{Equations, Method, Problem, SolveOptions};
 pub use special::{

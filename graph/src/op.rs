@@ -75,6 +75,32 @@ pub enum Binary {
     Equal,
 }
 
+/// A function of a square matrix; of each one, where there are leading axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MatrixFunction {
+    /// The lower triangular L of `A = L L'`, read from the lower triangle of A. A matrix that is not positive definite
+    /// has a diagonal in L that is not positive (0 or NaN).
+    Cholesky,
+    /// Of the symmetric matrix with this lower triangle: the eigenvalues, ascending, as the first row, and below it a matrix
+    /// whose columns are their vectors. `[n, n]` becomes `[n + 1, n]`. NaN where the matrix is not finite.
+    Eigen,
+    /// The determinant: both axes are removed.
+    Determinant,
+    /// The logarithm of the determinant's absolute value: both axes are removed.
+    LogDeterminant,
+}
+
+/// How a matrix A stands in the equations `A X = B`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum System {
+    /// Lower triangular; what is above the diagonal is not read.
+    Lower,
+    /// The transpose of such a matrix, which is given.
+    LowerTransposed,
+    /// Any square matrix, by elimination with partial pivoting.
+    General,
+}
+
 /// What a node computes. Axes are those of one draw: the axis of draws is not among them.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
@@ -127,6 +153,14 @@ pub enum Op {
     },
     /// Matrix product over the last two axes; leading axes broadcast. Both have two axes or more.
     Matmul(NodeId, NodeId),
+    /// A function of the square matrix in the last two axes.
+    Matrix(MatrixFunction, NodeId),
+    /// The X of `matrix X = right`, over the last two axes; leading axes broadcast.
+    LinearSolve {
+        system: System,
+        matrix: NodeId,
+        right: NodeId,
+    },
     /// Sum over the draws: one value for all of them.
     SumDraws(NodeId),
     /// A value that is the same for every draw, given to each draw as its own.
@@ -157,11 +191,16 @@ impl Op {
             | Op::Max(x, _)
             | Op::LogSumExp(x, _)
             | Op::CumulativeSum { x, .. }
+            | Op::Matrix(_, x)
             | Op::SumDraws(x)
             | Op::Spread(x) => visit(*x),
             Op::Binary(_, x, y) | Op::Matmul(x, y) => {
                 visit(*x);
                 visit(*y);
+            }
+            Op::LinearSolve { matrix, right, .. } => {
+                visit(*matrix);
+                visit(*right);
             }
             Op::Select {
                 condition,

@@ -410,6 +410,8 @@ impl Graph {
             | Op::Binary(..)
             | Op::Const(_)
             | Op::Input(_)
+            | Op::Matrix(..)
+            | Op::LinearSolve { .. }
             | Op::Solve { .. } => false,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use common::kinds::{BINARY, UNARY};
 use common::{gradient_error, run, weighted_total};
-use firebrand_graph::{Array, Binary, Expr, Graph, Unary};
+use firebrand_graph::{Array, Binary, Expr, Graph, MatrixFunction, System, Unary};
 use proptest::prelude::*;
 
 /// Numbers of the unit interval, stretched.
@@ -136,6 +136,124 @@ proptest! {
     }
 }
 
+/// Two matrices of three rows from 18 numbers, well inside of the positive definite ones where read as symmetric.
+fn matrices(g: &mut Graph, x: &Expr) -> Expr {
+    let matrices = g.reshape(x, &[2, 3, 3]);
+    let diagonal = Array::new([3, 3], vec![4.0, 0.0, 0.0, 0.0, 7.0, 0.0, 0.0, 0.0, 10.0]);
+    g.add(&matrices, &diagonal.into())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn functions_of_matrices(unit in units(36)) {
+        let at = stretch(&unit, -1.0, 1.0);
+        for kind in [MatrixFunction::Cholesky, MatrixFunction::Eigen, MatrixFunction::LogDeterminant] {
+            check(18, &at, |g, x| {
+                let matrices = matrices(g, x);
+                g.matrix_function(kind, &matrices)
+            })?;
+        }
+        check(18, &at, |g, x| {
+            let matrices = matrices(g, x);
+            let determinant = g.matrix_function(MatrixFunction::Determinant, &matrices);
+            g.log(&determinant)
+        })?;
+    }
+
+    #[test]
+    fn solutions_of_linear_equations(unit in units(60)) {
+        for system in [System::Lower, System::LowerTransposed, System::General] {
+            check(30, &stretch(&unit, -1.0, 1.0), |g, x| {
+                let (matrix, right) = (g.slice(x, 0, 0, 18), g.slice(x, 0, 18, 12));
+                let (matrix, right) = (matrices(g, &matrix), g.reshape(&right, &[2, 3, 2]));
+                g.linear_solve(system, &matrix, &right)
+            })?;
+            // One matrix for two right-hand sides, and the other way round.
+            check(21, &stretch(&unit[..42], -1.0, 1.0), |g, x| {
+                let (left, right) = (g.slice(x, 0, 0, 18), g.slice(x, 0, 18, 3));
+                let (left, right) = (matrices(g, &left), g.reshape(&right, &[3, 1]));
+                let first = g.slice(&left, 0, 0, 1);
+                let one = g.linear_solve(system, &first, &left);
+                let other = g.linear_solve(system, &left, &right);
+                g.concat(&[one, other], 2)
+            })?;
+        }
+    }
+}
+
+#[test]
+fn equal_eigenvalues_have_derivatives_when_nobody_asks_for_their_vectors() {
+    let mut graph = Graph::new();
+    let input = graph.input(4, true);
+    let matrix = graph.reshape(&input, &[2, 2]);
+    let (values, _) = graph.eigen(&matrix);
+    let total = graph.sum_all(&values);
+    let gradient = graph.gradient(total.as_node().unwrap(), &[input.as_node().unwrap()]);
+    let gradient = graph.node_of(&gradient[0]);
+    let result = run(&graph, &[gradient], &[2.0, 0.0, 0.0, 2.0], 1);
+    assert_eq!(result[0], [1.0, 0.0, 0.0, 1.0]);
+}
+
+#[test]
+fn eigenvalues_that_only_rounding_keeps_apart_bring_no_noise() {
+    // y' (v a a' + c I)^-1 y through its eigenvectors: all eigenvalues but one are c.
+    let (c, v) = (0.01, 0.7);
+    let a = [0.3, -1.1, 0.8, 0.25, 1.7, -0.6];
+    let y = [1.0, 0.4, -0.7, 1.9, 0.2, -1.3];
+    let n = a.len();
+    let mut graph = Graph::new();
+    let input = graph.input(1, true);
+    let outer = (0..n * n).map(|k| a[k / n] * a[k % n]).collect();
+    let matrix = graph.mul(&input, &Array::new([n, n], outer).into());
+    let diagonal = (0..n * n)
+        .map(|k| if k / n == k % n { c } else { 0.0 })
+        .collect();
+    let matrix = graph.add(&matrix, &Array::new([n, n], diagonal).into());
+    let (values, vectors) = graph.eigen(&matrix);
+    let turned = graph.matmul(&Array::new([1, n], y.to_vec()).into(), &vectors);
+    let squares = graph.unary(Unary::Square, &turned);
+    let quotients = graph.div(&squares, &values);
+    let total = graph.sum_all(&quotients);
+    let gradient = graph.gradient(total.as_node().unwrap(), &[input.as_node().unwrap()]);
+    let gradient = graph.node_of(&gradient[0]);
+    let found = run(&graph, &[gradient], &[v], 1)[0][0];
+    let product: f64 = a.iter().zip(&y).map(|(a, y)| a * y).sum();
+    let size: f64 = a.iter().map(|a| a * a).sum();
+    let want = -(product / (c + v * size)).powi(2);
+    // Noise would be some numbers over c^2.
+    assert!((found - want).abs() < 1e-5 * want.abs(), "{found}, {want}");
+}
+
+#[test]
+fn a_matrix_behind_a_branch_that_is_not_taken_has_no_influence() {
+    let singular = [0.0, 0.0, 0.0, 0.0];
+    type Build = fn(&mut Graph, &Expr) -> Expr;
+    let builds: [Build; 5] = [
+        |g, x| g.matrix_function(MatrixFunction::Cholesky, x),
+        |g, x| g.eigen(x).1,
+        |g, x| g.matrix_function(MatrixFunction::LogDeterminant, x),
+        |g, x| g.linear_solve(System::Lower, x, x),
+        |g, x| g.linear_solve(System::General, x, x),
+    ];
+    for (number, build) in builds.into_iter().enumerate() {
+        let mut graph = Graph::new();
+        let input = graph.input(4, true);
+        let matrix = graph.reshape(&input, &[2, 2]);
+        let hidden = build(&mut graph, &matrix);
+        let hidden = graph.sum_all(&hidden);
+        let total = graph.sum_all(&input);
+        let condition = graph.binary(Binary::Equal, &total, &total);
+        let value = graph.select(&condition, &total, &hidden);
+        let value = graph.scale(&value, 1.0 + 1e-9);
+        let gradient = graph.gradient(value.as_node().unwrap(), &[input.as_node().unwrap()]);
+        let gradient = graph.node_of(&gradient[0]);
+        let result = run(&graph, &[gradient], &singular, 1);
+        assert_eq!(result[0], [1.0 + 1e-9; 4], "build {number}");
+    }
+}
+
 #[test]
 fn a_branch_that_is_not_taken_has_no_influence_whatever_its_derivative() {
     for kind in UNARY.iter().map(|(kind, ..)| *kind) {
@@ -186,6 +304,22 @@ fn a_shared_input_receives_the_sum_over_draws() {
     // For each of three draws: the draw plus one.
     let result = program.run_host(&[&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[7.0, 8.0]], 3);
     assert_eq!(result[0], [12.0, 15.0]);
+}
+
+#[test]
+fn a_root_of_nothing_does_not_move() {
+    let mut graph = Graph::new();
+    let input = graph.input(2, true);
+    let squares = graph.unary(Unary::Square, &input);
+    let roots = graph.unary(Unary::Sqrt, &squares);
+    let exps = graph.exp(&input);
+    let underflowed = graph.unary(Unary::Sqrt, &exps);
+    let total = graph.add(&roots, &underflowed);
+    let total = graph.sum_all(&total);
+    let gradient = graph.gradient(total.as_node().unwrap(), &[input.as_node().unwrap()]);
+    let gradient = graph.node_of(&gradient[0]);
+    let result = run(&graph, &[gradient], &[0.0, -1e4], 1);
+    assert_eq!(result[0], [0.5, -1.0]);
 }
 
 #[test]

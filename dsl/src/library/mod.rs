@@ -22,7 +22,7 @@ use std::sync::OnceLock;
 
 pub use call::{Call, Evaluate, Failure, Requirement, align, elementwise_shape};
 pub use formula::power;
-pub use functions::dot;
+pub use functions::{dot, left_division, right_division};
 pub use known::known_to_stan;
 use signature::Scalar;
 pub use signature::Signature;
@@ -122,6 +122,8 @@ const TABLES: &[&[Function]] = &[
     distributions::ordered::TABLE,
     distributions::simplex::TABLE,
     distributions::multinomial::TABLE,
+    distributions::multivariate::TABLE,
+    distributions::wishart::TABLE,
     distributions::finite::TABLE,
     distributions::glm::TABLE,
     distributions::correlation::TABLE,
@@ -134,6 +136,7 @@ const TABLES: &[&[Function]] = &[
     functions::elementwise::TABLE,
     functions::elementwise::OTHERS,
     functions::integers::TABLE,
+    functions::linear::TABLE,
     functions::matrices::TABLE,
     functions::mixtures::TABLE,
     functions::order::TABLE,

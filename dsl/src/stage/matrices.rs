@@ -1,14 +1,12 @@
 //! Checks of matrices that were declared with a structure.
 
-use firebrand_graph::{Binary, Expr};
+use firebrand_graph::{Binary, Expr, MatrixFunction};
 
 use super::interpreter::{Interpreter, Scope};
 use crate::hir::Constraint;
 
 impl Interpreter<'_> {
     /// Cholesky factors, symmetric matrices and stochastic ones, over the last two axes.
-    ///
-    /// That a symmetric matrix is positive definite shows where its Cholesky factor is computed.
     pub(super) fn check_matrix(
         &mut self,
         name: &str,
@@ -42,6 +40,8 @@ impl Interpreter<'_> {
                         scope,
                     );
                 }
+                let factor = self.graph.matrix_function(MatrixFunction::Cholesky, value);
+                self.check_pivots(&factor, format!("{name} is not positive definite"), scope);
             }
             Constraint::RowStochastic | Constraint::ColumnStochastic => {
                 let zero = Expr::scalar(0.0);
@@ -68,15 +68,17 @@ impl Interpreter<'_> {
             format!("{name} is not lower triangular"),
             scope,
         );
-        let diagonal = self.cells(value, |i, j| i == j);
+        let message = format!("the diagonal of {name} is not positive");
+        self.check_pivots(value, message, scope);
+    }
+
+    /// Requires a positive diagonal.
+    fn check_pivots(&mut self, factor: &Expr, message: String, scope: &Scope) {
+        let diagonal = self.cells(factor, |i, j| i == j);
         let positive = self
             .graph
             .binary(Binary::Less, &Expr::scalar(0.0), &diagonal);
-        self.check(
-            positive,
-            format!("the diagonal of {name} is not positive"),
-            scope,
-        );
+        self.check(positive, message, scope);
     }
 
     /// Requires sums of 1 along an axis, counted from the last.

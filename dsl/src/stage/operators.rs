@@ -4,7 +4,7 @@ use firebrand_graph::{Array, Binary, Expr, Shape, Unary};
 
 use super::interpreter::{Interpreter, Staged};
 use crate::hir::BinaryOp;
-use crate::library::{Failure, align, elementwise_shape};
+use crate::library::{Failure, align, elementwise_shape, left_division, right_division};
 use crate::syntax::Span;
 use crate::types::Type;
 use crate::value::{Ints, Value};
@@ -37,9 +37,8 @@ impl Interpreter<'_> {
             }
             BinaryOp::Multiply => self.product(&x, &y, x_type, y_type),
             BinaryOp::Divide if y_type.is_scalar() => self.elementwise(Binary::Div, "/", &x, &y),
-            BinaryOp::Divide | BinaryOp::LeftDivide => Err(Failure::Unsupported(
-                "division by a matrix is not supported yet".into(),
-            )),
+            BinaryOp::Divide => right_division(&mut self.graph, &x, &y),
+            BinaryOp::LeftDivide => left_division(&mut self.graph, &x, &y),
             BinaryOp::IntDivide | BinaryOp::Modulo => Err(Failure::Unsupported(
                 "integer division of values that depend on parameters".into(),
             )),

@@ -191,6 +191,14 @@ const LOOPS: &[(&str, &str)] = &[
         "for (x in y) target += -square(x - b); for (x in a) target += -square(x);",
     ),
     (
+        "quotients by a matrix",
+        r"matrix[2, 2] w = [[2 + s, b], [0.5, 1 + s]]; for (n in 1:N) { vector[2] q = w \ [y[n], b]'; row_vector[2] r = [b, y[n]] / (w * n); target += q[1] * r[2]; }",
+    ),
+    (
+        "vectors by row",
+        "matrix[2, 2] c = add_diag(rep_matrix(s * tanh(b) / 2, 2, 2), s); for (n in 1:N) { vector[2] x = [y[n], a[g[n]]]'; target += multi_normal_lpdf(x | [b, 0]', c) + multi_normal_lpdf(x | [b, 0]', c * n); }",
+    ),
+    (
         "nested scratch",
         "array[2] real acc; array[N, 2] real f; for (k in 1:2) f[1, k] = b * k; for (n in 2:N) { for (k in 1:2) { for (j in 1:2) acc[j] = f[n - 1, j] + a[1] * j * k + y[n]; f[n, k] = log_sum_exp(acc); } } target += -square(f[N, 1] + f[N, 2]);",
     ),
@@ -228,6 +236,16 @@ fn functions_that_return_in_some_lanes_go_on_in_the_others() {
         r#"{"N": 4, "m": [0, 1, 2, 3], "y": [1, 2, 3, 4]}"#,
         &[0.7],
     );
+}
+
+#[test]
+fn quotients_by_a_matrix_times_it_are_what_was_divided() {
+    let text = r"parameters { matrix[3, 3] w; vector[3] a; matrix[2, 3] m; }
+        model { target += dot_self(w * (w \ a) - a) + dot_self((a' / w) * w - a'); target += sum(square((m / w) * w - m)); }";
+    let theta: Vec<f64> = (0..18).map(|i| (1.7 * f64::from(i * i)).sin()).collect();
+    let staged = stage(&program(text), &Data::from_json("{}").expect("data")).expect("a program");
+    let density = evaluate(staged, &theta)[0];
+    assert!(density.abs() < 1e-25, "{density}");
 }
 
 #[test]

@@ -24,7 +24,9 @@ impl Pass<'_> {
             }
             Unary::Sqrt => {
                 let half = g.scale(cotangent, 0.5);
-                self.over(&half, &y)
+                let back = self.over(&half, &y);
+                // Nothing at 0, as in Stan: most often what underflowed, whose own derivative is 0.
+                self.graph.select(&y, &back, &0.0.into())
             }
             Unary::Recip => {
                 // One factor after the other: the square of a very small one would be 0.

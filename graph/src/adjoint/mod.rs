@@ -9,6 +9,7 @@
 
 mod arrange;
 mod elementwise;
+mod linear;
 mod reduce;
 mod solve;
 
@@ -341,6 +342,12 @@ impl<'g> Pass<'g> {
                 self.give(x, back);
             }
             Op::Matmul(x, y) => self.matmul(node, x, y, cotangent),
+            Op::Matrix(kind, x) => self.matrix_function(kind, node, x, cotangent),
+            Op::LinearSolve {
+                system,
+                matrix,
+                right,
+            } => self.linear_solve(system, node, (matrix, right), cotangent),
             Op::SumDraws(x) => self.give(x, cotangent.clone()),
             Op::Spread(x) => {
                 let shared = self.sum_draws_if_shared(node, x, cotangent.clone());

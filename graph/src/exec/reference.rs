@@ -1,7 +1,7 @@
-//! The slow and obvious executor: every node, every draw, through the functions of [`crate::fold`].
+//! The slow and obvious executor: every node, every draw, through the functions of [`crate::fold`] and [`crate::linear`].
 
 use crate::exec::HostExecutor;
-use crate::{Array, Graph, Node, NodeId, Op, fold};
+use crate::{Array, Graph, Node, NodeId, Op, fold, linear};
 
 #[derive(Debug)]
 pub(crate) struct Reference {
@@ -85,6 +85,12 @@ fn evaluate(node: &Node, values: &[Vec<Array>], inputs: &[&[f64]], draw: usize) 
         Op::LogSumExp(x, axis) => fold::log_sum_exp(get(x), *axis),
         Op::CumulativeSum { x, axis, reverse } => fold::cumulative_sum(get(x), *axis, *reverse),
         Op::Matmul(x, y) => fold::matmul(get(x), get(y)),
+        Op::Matrix(kind, x) => linear::matrix_function(*kind, get(x)),
+        Op::LinearSolve {
+            system,
+            matrix,
+            right,
+        } => linear::solve(*system, get(matrix), get(right)),
         Op::SumDraws(x) => {
             let mut total = Array::full(&node.shape, 0.0);
             for value in &values[x.index()] {

@@ -98,6 +98,12 @@ impl Graph {
             Op::LogSumExp(x, axis) => self.log_sum_exp(&now(x), axis),
             Op::CumulativeSum { x, axis, reverse } => self.cumulative_sum(&now(x), axis, reverse),
             Op::Matmul(x, y) => self.matmul(&now(x), &now(y)),
+            Op::Matrix(kind, x) => self.matrix_function(kind, &now(x)),
+            Op::LinearSolve {
+                system,
+                matrix,
+                right,
+            } => self.linear_solve(system, &now(matrix), &now(right)),
             Op::SumDraws(x) => {
                 let spread = self.spread(&now(x));
                 self.sum_draws(&spread)

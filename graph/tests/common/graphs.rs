@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use firebrand_graph::{Array, Binary, Expr, Graph, NodeId, Unary};
+use firebrand_graph::{Array, Binary, Expr, Graph, MatrixFunction, NodeId, System, Unary};
 use rand::prelude::*;
 use rand::rngs::StdRng;
 
@@ -105,7 +105,7 @@ fn random_value(g: &mut Graph, values: &[Expr], rng: &mut StdRng) -> Option<Expr
             .map(|_| rng.random_range(0..rows) as u32)
             .collect()
     };
-    Some(match rng.random_range(0..20) {
+    Some(match rng.random_range(0..22) {
         0..=3 => {
             let squashed = g.unary(Unary::Tanh, &x);
             g.unary(*UNARY.choose(rng).unwrap(), &squashed)
@@ -210,6 +210,74 @@ fn random_value(g: &mut Graph, values: &[Expr], rng: &mut StdRng) -> Option<Expr
             let count: usize = shape.iter().product();
             g.reshape(&x, &[count])
         }
+        20 if rank > 1 => random_matrix_function(g, &x, rng),
+        21 if rank > 1 => random_solution(g, &x, rng),
         _ => return None,
     })
+}
+
+/// `x` as a well-conditioned square matrix: symmetric, with elements below one beside a diagonal of steps of three.
+fn conditioned(g: &mut Graph, x: &Expr) -> Expr {
+    let x = g.unary(Unary::Tanh, x);
+    let transposed = g.transpose(&x);
+    let product = g.matmul(&x, &transposed);
+    let shape = g.shape(&product);
+    let n = shape[shape.len() - 1];
+    let inner = g.shape(&x)[shape.len() - 1];
+    // Rows of the product add up to less than one, so no two eigenvalues come near each other.
+    let small = g.scale(&product, 1.0 / (n * inner) as f64);
+    let steps = (0..n * n)
+        .map(|k| {
+            if k / n == k % n {
+                3.0 * (1 + k / n) as f64
+            } else {
+                0.0
+            }
+        })
+        .collect();
+    g.add(&small, &Array::new([n, n], steps).into())
+}
+
+fn random_matrix_function(g: &mut Graph, x: &Expr, rng: &mut StdRng) -> Expr {
+    let matrix = conditioned(g, x);
+    match rng.random_range(0..4) {
+        0 => g.matrix_function(MatrixFunction::Cholesky, &matrix),
+        1 => {
+            // The sign of a vector is nobody's.
+            let (values, vectors) = g.eigen(&matrix);
+            let squares = g.unary(Unary::Square, &vectors);
+            let last = g.shape(&squares).len() - 1;
+            let sums = g.cumulative_sum(&squares, last, false);
+            let count = g.shape(&sums);
+            let values = g.unary(Unary::Tanh, &values);
+            let mut row = g.shape(&values);
+            row.insert(last - 1, 1);
+            let values = g.reshape(&values, &row);
+            let values = g.broadcast_to(&values, &count);
+            g.mul(&sums, &values)
+        }
+        2 => {
+            let determinant = g.matrix_function(MatrixFunction::Determinant, &matrix);
+            g.unary(Unary::Sqrt, &determinant)
+        }
+        _ => g.matrix_function(MatrixFunction::LogDeterminant, &matrix),
+    }
+}
+
+fn random_solution(g: &mut Graph, x: &Expr, rng: &mut StdRng) -> Expr {
+    let matrix = conditioned(g, x);
+    let system = *[System::Lower, System::LowerTransposed, System::General]
+        .choose(rng)
+        .unwrap();
+    if rng.random() {
+        return g.linear_solve(system, &matrix, x);
+    }
+    // One known side, of another number of leading axes.
+    let n = g.shape(x)[g.shape(x).len() - 2];
+    let data: Vec<f64> = (0..n * n).map(|_| rng.random_range(-1.0..1.0)).collect();
+    if rng.random() {
+        return g.linear_solve(system, &matrix, &Array::new([n, n], data).into());
+    }
+    let known = conditioned(g, &Array::new([n, n], data).into());
+    g.linear_solve(system, &known, x)
 }

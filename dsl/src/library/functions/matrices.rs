@@ -3,6 +3,7 @@
 use firebrand_graph::{Array, Expr, Graph, Index};
 
 use super::arrange::{same_size, take};
+use super::definite::require_symmetric;
 use crate::library::Function;
 use crate::library::call::{Call, Failure};
 use crate::types::Type;
@@ -77,7 +78,12 @@ pub(in crate::library) const TABLE: &[Function] = &[
     Function::listed(
         "quad_form_sym",
         &["real(matrix, vector)", "matrix(matrix, matrix)"],
-        quad_form,
+        |call| {
+            square(call, 0)?;
+            let x = call.real(0);
+            require_symmetric(call, &x, "A");
+            quad_form(call)
+        },
     ),
     Function::listed(
         "trace_quad_form",

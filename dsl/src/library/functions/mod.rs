@@ -3,8 +3,10 @@
 mod arrange;
 pub(super) mod construct;
 pub(super) mod covariances;
+mod definite;
 pub(super) mod elementwise;
 pub(super) mod integers;
+pub(super) mod linear;
 pub(super) mod matrices;
 pub(super) mod mixtures;
 pub(super) mod order;
@@ -14,6 +16,8 @@ pub(super) mod reductions;
 pub(super) mod reshape;
 
 pub(super) use arrange::take;
+pub(super) use definite::{factor, half_log_determinant, require_factor};
+pub use linear::{left_division, right_division};
 pub(super) use matrices::{diagonal, square};
 pub(super) use mixtures::log_softmax;
 pub use reductions::dot;

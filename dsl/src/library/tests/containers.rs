@@ -104,6 +104,54 @@ fn cases() -> Vec<Case> {
             vec![six(), int(1), int(2), int(2), int(2)],
             vec![2.0, 3.0, 5.0, 6.0],
         ),
+        (
+            "mdivide_left",
+            vec![four(), vector(&[1.0, 2.0])],
+            vec![0.2, 0.6],
+        ),
+        (
+            "mdivide_left",
+            vec![four(), six()],
+            vec![-0.2, 0.2, 0.6, 1.4, 1.6, 1.8],
+        ),
+        (
+            "mdivide_right",
+            vec![row_vector(&[1.0, 2.0]), four()],
+            vec![0.2, 0.6],
+        ),
+        (
+            "mdivide_right",
+            vec![matrix(1, 2, &[1.0, 2.0]), four()],
+            vec![0.2, 0.6],
+        ),
+        (
+            "mdivide_left_tri_low",
+            vec![four(), vector(&[1.0, 2.0])],
+            vec![0.5, 0.5],
+        ),
+        (
+            "mdivide_right_tri_low",
+            vec![row_vector(&[1.0, 6.0]), four()],
+            vec![-0.5, 2.0],
+        ),
+        (
+            "mdivide_right_tri_low",
+            vec![matrix(2, 2, &[1.0, 6.0, 4.0, 0.0]), four()],
+            vec![-0.5, 2.0, 2.0, 0.0],
+        ),
+        ("inverse", vec![four()], vec![0.6, -0.2, -0.2, 0.4]),
+        ("determinant", vec![four()], vec![5.0]),
+        ("log_determinant", vec![four()], vec![5.0_f64.ln()]),
+        (
+            "matrix_power",
+            vec![four(), int(0)],
+            vec![1.0, 0.0, 0.0, 1.0],
+        ),
+        (
+            "matrix_power",
+            vec![four(), int(3)],
+            vec![15.0, 20.0, 20.0, 35.0],
+        ),
         ("diagonal", vec![six()], vec![1.0, 5.0]),
         ("diag_matrix", vec![two()], vec![10.0, 0.0, 0.0, 20.0]),
         (

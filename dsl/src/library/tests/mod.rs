@@ -4,6 +4,7 @@ mod containers;
 mod densities;
 mod functions;
 mod integrals;
+mod linear;
 mod random;
 mod scores;
 mod signatures;

@@ -163,7 +163,7 @@ fn multiply_loop<const FMA: bool>(to: &mut [f64], x: &[f64], y: &[f64], k: usize
 }
 
 #[inline(always)]
-fn dot<const FMA: bool>(x: &[f64], y: &[f64]) -> f64 {
+pub(super) fn dot<const FMA: bool>(x: &[f64], y: &[f64]) -> f64 {
     const PARTS: usize = 8;
     let mut sums = [0.0; PARTS];
     let (xs, ys) = (x.chunks_exact(PARTS), y.chunks_exact(PARTS));

@@ -11,6 +11,7 @@ mod elementwise;
 mod gemm;
 mod kernel;
 mod layout;
+mod linear;
 mod math;
 mod merge;
 mod plan;

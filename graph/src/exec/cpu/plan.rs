@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::rows::{Few, RowMap};
-use crate::{Array, NodeId, Problem};
+use crate::{Array, MatrixFunction, NodeId, Problem, System};
 
 /// The number of a value: a node that is computed, or a rearranged copy of one.
 pub(super) type ValueId = usize;
@@ -153,6 +153,25 @@ pub(super) enum Task {
         to: ValueId,
         product: Product,
         y_transposed: bool,
+    },
+    Matrix {
+        kind: MatrixFunction,
+        x: ValueId,
+        start: usize,
+        to: ValueId,
+        /// How many matrices, and how many rows each has.
+        blocks: usize,
+        n: usize,
+    },
+    /// The solutions, each with the shape of the second factor of the product that it inverts.
+    LinearSolve {
+        system: System,
+        matrix: ValueId,
+        matrix_start: usize,
+        right: ValueId,
+        right_start: usize,
+        to: ValueId,
+        product: Product,
     },
     Along {
         kind: Along,

@@ -134,6 +134,12 @@ impl Planner<'_> {
                 self.along(node, Along::CumulativeSum { reverse }, x, axis)
             }
             Op::Matmul(x, y) => self.matmul(node, x, y, &shape),
+            Op::Matrix(kind, x) => self.matrix_function(node, kind, x),
+            Op::LinearSolve {
+                system,
+                matrix,
+                right,
+            } => self.linear_solve(node, system, matrix, right),
             Op::SumDraws(x) => self.sum_draws(node, x),
             Op::Solve {
                 problem,

@@ -7,8 +7,8 @@ use super::layout::Layout;
 use super::plan::{Along, Plan, Product, Task};
 use super::rows::RowMap;
 use super::run::{self, Block, copy_rows, split};
-use super::{along, compile, gemm, sum, transpose};
-use crate::{Graph, Problem};
+use super::{along, compile, gemm, linear, sum, transpose};
+use crate::{Graph, MatrixFunction, Problem, System};
 
 /// A step with places.
 #[derive(Debug)]
@@ -32,6 +32,20 @@ pub(super) enum Step {
         to: Place,
         product: Product,
         y_transposed: bool,
+    },
+    Matrix {
+        kind: MatrixFunction,
+        x: Place,
+        to: Place,
+        blocks: usize,
+        n: usize,
+    },
+    LinearSolve {
+        system: System,
+        matrix: Place,
+        right: Place,
+        to: Place,
+        product: Product,
     },
     Along {
         kind: Along,
@@ -111,6 +125,35 @@ impl Step {
                 to: layout.place(*to),
                 product: product.clone(),
                 y_transposed: *y_transposed,
+            },
+            Task::Matrix {
+                kind,
+                x,
+                start,
+                to,
+                blocks,
+                n,
+            } => Step::Matrix {
+                kind: *kind,
+                x: offset(*x, *start),
+                to: layout.place(*to),
+                blocks: *blocks,
+                n: *n,
+            },
+            Task::LinearSolve {
+                system,
+                matrix,
+                matrix_start,
+                right,
+                right_start,
+                to,
+                product,
+            } => Step::LinearSolve {
+                system: *system,
+                matrix: offset(*matrix, *matrix_start),
+                right: offset(*right, *right_start),
+                to: layout.place(*to),
+                product: product.clone(),
             },
             Task::Along {
                 kind,
@@ -198,6 +241,38 @@ impl Step {
                 y_transposed,
             } => {
                 matmul(block, memory, (*x, *y, *to), product, *y_transposed);
+            }
+            Step::Matrix {
+                kind,
+                x,
+                to,
+                blocks,
+                n,
+            } => {
+                let width = block.width(to.memory);
+                let size = kind.result_shape(*n).iter().product::<usize>();
+                for number in 0..*blocks {
+                    let start = block.position(*to, number * size);
+                    let (to, rest) = split(memory, start, size * width);
+                    let x = rest.rows(block, *x, number * n * n, n * n);
+                    linear::matrix_function(*kind, to, x, *n, width);
+                }
+            }
+            Step::LinearSolve {
+                system,
+                matrix,
+                right,
+                to,
+                product: Product { k, n, blocks, .. },
+            } => {
+                let width = block.width(to.memory);
+                for (number, (matrix_row, right_row)) in blocks.iter().enumerate() {
+                    let start = block.position(*to, number * k * n);
+                    let (to, rest) = split(memory, start, k * n * width);
+                    to.copy_from_slice(rest.rows(block, *right, *right_row, k * n));
+                    let matrix = rest.rows(block, *matrix, *matrix_row, k * k);
+                    linear::solve(*system, to, matrix, *k, width);
+                }
             }
             Step::Along {
                 kind,

@@ -1,11 +1,11 @@
-//! Planning of what is a step of its own: joins, reductions along an axis, products, sums over draws.
+//! Planning of what is a step of its own: joins, reductions along an axis, products and linear algebra, sums over draws.
 
 use std::sync::Arc;
 
 use super::plan::{Along, Matrix, Member, PlannedStep, Product, Read, Task, Value, ValueId};
 use super::planner::Planner;
 use super::rows::{RowMap, broadcast_rows, count};
-use crate::{Array, NodeId, Problem, Shape, broadcast_shape};
+use crate::{Array, MatrixFunction, NodeId, Problem, Shape, System, broadcast_shape};
 
 /// Columns of a matrix, at most, that a kernel multiplies with: the vector must stay in the cache beside the tiles.
 const WIDEST: usize = 64;
@@ -172,14 +172,7 @@ impl Planner<'_> {
             self.graph.node(y).shape.clone(),
         );
         let (m, k, n) = (xs[xs.len() - 2], xs[xs.len() - 1], ys[ys.len() - 1]);
-        let (x_lead, y_lead) = (&xs[..xs.len() - 2], &ys[..ys.len() - 2]);
-        let lead = &shape[..shape.len() - 2];
-        debug_assert_eq!(broadcast_shape(x_lead, y_lead).as_deref(), Some(lead));
-        let blocks = count(lead);
-        let (x_blocks, y_blocks) = (broadcast_rows(x_lead, lead), broadcast_rows(y_lead, lead));
-        let blocks = (0..blocks)
-            .map(|i| (x_blocks.row(i) * m * k, y_blocks.row(i) * k * n))
-            .collect();
+        let blocks = block_pairs(&xs, &ys, shape);
         let product = Product { m, k, n, blocks };
         let Value { batched, stage, .. } = self.values[to];
         let (x_read, mut y_read) = (self.base(x), self.base(y));
@@ -212,6 +205,59 @@ impl Planner<'_> {
             },
             &[x, y],
         );
+    }
+
+    pub(super) fn matrix_function(&mut self, node: NodeId, kind: MatrixFunction, x: NodeId) {
+        let to = node.index();
+        let shape = self.graph.node(x).shape.clone();
+        let Value { batched, stage, .. } = self.values[to];
+        let read = self.base(x);
+        let (x, start) = self.dense(&read, count(&shape), batched, stage);
+        let depth = self.values[x].depth + 1;
+        let task = Task::Matrix {
+            kind,
+            x,
+            start,
+            to,
+            blocks: count(&shape[..shape.len() - 2]),
+            n: shape[shape.len() - 1],
+        };
+        self.step(to, depth, task, &[x]);
+    }
+
+    pub(super) fn linear_solve(
+        &mut self,
+        node: NodeId,
+        system: System,
+        matrix: NodeId,
+        right: NodeId,
+    ) {
+        let to = node.index();
+        let shape_of = |x: NodeId| self.graph.node(x).shape.clone();
+        let (shape, ms, rs) = (shape_of(node), shape_of(matrix), shape_of(right));
+        let product = Product {
+            m: rs[rs.len() - 2],
+            k: rs[rs.len() - 2],
+            n: rs[rs.len() - 1],
+            blocks: block_pairs(&ms, &rs, &shape),
+        };
+        let Value { batched, stage, .. } = self.values[to];
+        let (matrix_read, right_read) = (self.base(matrix), self.base(right));
+        // One matrix may serve all draws; of right-hand sides each draw has its own, which is solved in place.
+        let matrix_batched = batched && self.values[matrix_read.value].batched;
+        let (matrix, matrix_start) = self.dense(&matrix_read, count(&ms), matrix_batched, stage);
+        let (right, right_start) = self.dense(&right_read, count(&rs), batched, stage);
+        let depth = self.values[matrix].depth.max(self.values[right].depth) + 1;
+        let task = Task::LinearSolve {
+            system,
+            matrix,
+            matrix_start,
+            right,
+            right_start,
+            to,
+            product,
+        };
+        self.step(to, depth, task, &[matrix, right]);
     }
 
     /// Makes a product of a known matrix with one vector for each draw a part of the kernel over the longer axis.
@@ -345,4 +391,21 @@ impl Planner<'_> {
             step.stage = stage;
         }
     }
+}
+
+/// The first rows of the matrices of two values, for each matrix of their product.
+fn block_pairs(xs: &Shape, ys: &Shape, shape: &Shape) -> Vec<(usize, usize)> {
+    let split = |shape: &Shape| {
+        let (lead, own) = shape.split_at(shape.len() - 2);
+        (Shape::from_slice(lead), count(own))
+    };
+    let ((x_lead, x_size), (y_lead, y_size), (lead, _)) = (split(xs), split(ys), split(shape));
+    debug_assert_eq!(broadcast_shape(&x_lead, &y_lead), Some(lead.clone()));
+    let (x_blocks, y_blocks) = (
+        broadcast_rows(&x_lead, &lead),
+        broadcast_rows(&y_lead, &lead),
+    );
+    (0..count(&lead))
+        .map(|i| (x_blocks.row(i) * x_size, y_blocks.row(i) * y_size))
+        .collect()
 }

@@ -3,6 +3,7 @@
 //! A value of shape `[a, b]` is a tensor `[a, b, draws]`, or `[a, b, 1]` where all draws share it. Constants and positions
 //! are brought to the device once. A tensor is given up at its last use, so that Burn can work in place.
 
+mod linear;
 mod operations;
 mod segments;
 mod solve;
@@ -303,6 +304,20 @@ impl OnDevice {
             (Op::Matmul(x, y), _) => {
                 let (x, y) = (get(*x), get(*y));
                 operations::matmul(x, y)
+            }
+            (Op::Matrix(kind, x), _) => linear::matrix_function(*kind, get(*x), &self.place),
+            (
+                Op::LinearSolve {
+                    system,
+                    matrix,
+                    right,
+                },
+                _,
+            ) => {
+                // The two may be one value, which is given up only once.
+                let clone =
+                    |node: &NodeId| values[node.index()].clone().expect("arguments come first");
+                linear::solve(*system, clone(matrix), clone(right), &self.place)
             }
             (Op::SumDraws(x), _) => {
                 let x = get(*x);

@@ -107,8 +107,17 @@ impl Value {
         }
     }
 
+    /// Its numbers, row-major, brought to the host.
+    pub(super) fn read(self) -> Vec<f64> {
+        try_read_sync(Dispatch::float_into_data(self.tensor))
+            .and_then(Result::ok)
+            .expect("a device that the host can read")
+            .iter::<f64>()
+            .collect()
+    }
+
     /// As many axes, with new ones of size one in front.
-    fn ranked(self, rank: usize) -> Value {
+    pub(super) fn ranked(self, rank: usize) -> Value {
         let mut dims = vec![1; rank.saturating_sub(self.dims.len())];
         dims.extend_from_slice(&self.dims);
         self.reshape(&dims)
