@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use common::difference;
 use common::graphs::random_graph;
 use common::kinds::{BINARY, SPECIAL, UNARY};
-use firebrand_graph::{Expr, Graph, NodeId, Options, Precision, Program, Unary};
+use firebrand_graph::{Graph, NodeId, Options, Precision, Program, Unary};
 use proptest::prelude::*;
 
 /// The devices, each with the precisions it is tried in.
@@ -159,20 +159,7 @@ proptest! {
     #[test]
     fn random_graphs_and_their_gradients(seed: u64, size in 5_usize..40, draws in prop::sample::select(vec![1, 2, 17])) {
         let random = random_graph(seed, size);
-        let (mut graph, mut outputs) = (random.graph.clone(), random.outputs.clone());
-        let mut total = Expr::scalar(0.0);
-        for output in &random.outputs {
-            let bounded = graph.unary(Unary::Tanh, &(*output).into());
-            let sum = graph.sum_all(&bounded);
-            total = graph.add(&total, &sum);
-        }
-        if let Some(node) = total.as_node() {
-            let gradients = graph.gradient(node, &random.inputs);
-            outputs.push(node);
-            for gradient in gradients {
-                outputs.push(graph.node_of(&gradient));
-            }
-        }
+        let (graph, outputs) = random.with_gradients();
         let data = random.values(draws);
         let data: Vec<&[f64]> = data.iter().map(Vec::as_slice).collect();
         for options in devices().into_iter().filter(|options| options.precision == Precision::F64) {

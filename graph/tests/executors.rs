@@ -157,20 +157,7 @@ proptest! {
     #[test]
     fn random_graphs_and_their_gradients(seed in any::<u64>(), size in 5_usize..40, draws in prop::sample::select(vec![1, 2, 3, 8, 17, 64])) {
         let random = random_graph(seed, size);
-        let (mut graph, mut outputs) = (random.graph.clone(), random.outputs.clone());
-        let mut total = Expr::scalar(0.0);
-        for output in &outputs {
-            let bounded = graph.unary(Unary::Tanh, &(*output).into());
-            let sum = graph.sum_all(&bounded);
-            total = graph.add(&total, &sum);
-        }
-        if let Some(node) = total.as_node() {
-            let gradients = graph.gradient(node, &random.inputs);
-            outputs.push(node);
-            for gradient in gradients {
-                outputs.push(graph.node_of(&gradient));
-            }
-        }
+        let (graph, outputs) = random.with_gradients();
         let data = random.values(draws);
         let data: Vec<&[f64]> = data.iter().map(Vec::as_slice).collect();
         let error = compare(&graph, &outputs, &data, draws);

@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, assert_near};
 
 /// The summary of one quantity.
 fn quantity<'a>(json: &'a Value, name: &str) -> &'a Value {
@@ -9,15 +9,6 @@ fn quantity<'a>(json: &'a Value, name: &str) -> &'a Value {
         .iter()
         .find(|quantity| quantity["name"] == name)
         .unwrap_or_else(|| panic!("no {name} in {json}"))
-}
-
-#[track_caller]
-fn assert_near(found: &Value, expected: f64, tolerance: f64) {
-    let found = found.as_f64().unwrap();
-    assert!(
-        (found - expected).abs() < tolerance,
-        "{found} is not {expected}"
-    );
 }
 
 #[test]

@@ -1,19 +1,10 @@
 use serde_json::Value;
 
 use crate::database::{DRAWS, SD, workspace_with_database};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, assert_near};
 
 /// Draws of a fit by default.
 const FITTED: f64 = 4000.0;
-
-#[track_caller]
-fn assert_near(found: &Value, expected: f64, tolerance: f64) {
-    let found = found.as_f64().unwrap();
-    assert!(
-        (found - expected).abs() < tolerance,
-        "{found} is not {expected}"
-    );
-}
 
 fn names(json: &Value) -> Vec<&str> {
     let listed = json.as_array().unwrap().iter();

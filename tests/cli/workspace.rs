@@ -185,3 +185,12 @@ impl Ran {
         }
     }
 }
+
+#[track_caller]
+pub fn assert_near(found: &Value, expected: f64, tolerance: f64) {
+    let found = found.as_f64().unwrap();
+    assert!(
+        (found - expected).abs() < tolerance,
+        "{found} is not {expected}"
+    );
+}

@@ -127,13 +127,14 @@ pub(crate) fn constrain(
             let value = arranged(&mut interpreter.graph, unconstrained, declaration, dims);
             Ok(ordered::positive_ordered(&mut interpreter.graph, &value))
         }
-        Constraint::Simplex => {
-            let free = free_numbers(
-                &mut interpreter.graph,
-                unconstrained,
-                &dims[..dims.len() - 1],
-            );
-            Ok(simplex::constrain(&mut interpreter.graph, &free))
+        Constraint::Simplex | Constraint::UnitVector | Constraint::SumToZero => {
+            let graph = &mut interpreter.graph;
+            let free = &free_numbers(graph, unconstrained, &dims[..dims.len() - 1]);
+            Ok(match &declaration.type_.constraint {
+                Constraint::Simplex => simplex::constrain(graph, free),
+                Constraint::UnitVector => vectors::unit(graph, free),
+                _ => vectors::sum_to_zero(graph, free),
+            })
         }
         Constraint::ColumnStochastic => {
             // By columns, each of which is a simplex.
@@ -153,22 +154,6 @@ pub(crate) fn constrain(
             let free = free_numbers(graph, unconstrained, &outer);
             let free = graph.transpose(&free);
             Ok(simplex::constrain(graph, &free))
-        }
-        Constraint::UnitVector => {
-            let free = free_numbers(
-                &mut interpreter.graph,
-                unconstrained,
-                &dims[..dims.len() - 1],
-            );
-            Ok(vectors::unit(&mut interpreter.graph, &free))
-        }
-        Constraint::SumToZero => {
-            let free = free_numbers(
-                &mut interpreter.graph,
-                unconstrained,
-                &dims[..dims.len() - 1],
-            );
-            Ok(vectors::sum_to_zero(&mut interpreter.graph, &free))
         }
         Constraint::CholeskyFactorCorr
         | Constraint::CorrMatrix

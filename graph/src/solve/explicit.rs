@@ -68,7 +68,7 @@ pub(super) fn solve(mut systems: Systems) -> Vec<f64> {
     systems.write_initial_outputs();
     systems.drop_ended();
     let width = systems.states.width;
-    let mut first = slopes(&systems);
+    let mut first = systems.slopes();
     systems.choose_first_steps(&first, 5.0);
     let mut last_errors = Rows::new(1, vec![1e-4; systems.count()]);
     while systems.count() > 0 {
@@ -135,18 +135,6 @@ pub(super) fn solve(mut systems: Systems) -> Vec<f64> {
         }
     }
     systems.into_solution()
-}
-
-fn slopes(systems: &Systems) -> Rows {
-    let times: Vec<f64> = systems
-        .progress
-        .iter()
-        .map(|progress| progress.time)
-        .collect();
-    Rows::new(
-        systems.states.width,
-        systems.derivative(&times, &systems.states.data, None),
-    )
 }
 
 /// The weighted sum of evaluations of a system, times its step.

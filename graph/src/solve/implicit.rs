@@ -8,7 +8,7 @@ use super::SolveOptions;
 use super::collocation::{
     ERROR, FROM_STAGES, NODES, Newton, POLYNOMIAL, Stages, TO_STAGES, combine, combine_one,
 };
-use super::systems::{Rows, Systems};
+use super::systems::Systems;
 
 /// Iterations of Newton's method at most; a step that needs more is halved.
 const ITERATIONS: usize = 8;
@@ -135,7 +135,7 @@ pub(super) fn solve(mut systems: Systems) -> Vec<f64> {
     systems.write_initial_outputs();
     systems.drop_ended();
     let width = systems.states.width;
-    let slopes = slopes(&systems);
+    let slopes = systems.slopes();
     systems.choose_first_steps(&slopes, 3.0);
     let new = |_| Work::new(systems.programs.states, width);
     let mut works: Vec<Work> = (0..systems.count()).map(new).collect();
@@ -162,17 +162,6 @@ pub(super) fn solve(mut systems: Systems) -> Vec<f64> {
     systems.into_solution()
 }
 
-/// The derivatives at each system's time.
-fn slopes(systems: &Systems) -> Rows {
-    let times: Vec<f64> = systems
-        .progress
-        .iter()
-        .map(|progress| progress.time)
-        .collect();
-    let slopes = systems.derivative(&times, &systems.states.data, None);
-    Rows::new(systems.states.width, slopes)
-}
-
 fn drop_ended(systems: &mut Systems, works: &mut Vec<Work>) {
     if let Some(keep) = systems.drop_ended() {
         let mut kept = keep.iter();
@@ -183,11 +172,7 @@ fn drop_ended(systems: &mut Systems, works: &mut Vec<Work>) {
 /// Begins each system's step with the Jacobian at its time.
 fn begin(systems: &Systems, works: &mut [Work]) {
     let (own, width) = (systems.programs.states, systems.states.width);
-    let times: Vec<f64> = systems
-        .progress
-        .iter()
-        .map(|progress| progress.time)
-        .collect();
+    let times = systems.times();
     let mut state = Vec::with_capacity(times.len() * own);
     for row in systems.states.data.chunks_exact(width) {
         state.extend_from_slice(&row[..own]);
@@ -238,7 +223,7 @@ fn iterate(systems: &Systems, works: &mut [Work]) -> bool {
 /// The error of each converged step, in units of what is tolerated.
 fn errors(systems: &Systems, works: &[Work]) -> Vec<f64> {
     let width = systems.states.width;
-    let slopes = slopes(systems);
+    let slopes = systems.slopes();
     let mut after = vec![0.0; width];
     let mut size = |i: usize, error: &[f64]| {
         let state = systems.states.row(i);

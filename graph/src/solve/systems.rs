@@ -145,6 +145,18 @@ impl<'p> Systems<'p> {
         self.times_of(i)[self.outputs]
     }
 
+    /// The time of each system.
+    pub(super) fn times(&self) -> Vec<f64> {
+        let progress = self.progress.iter();
+        progress.map(|progress| progress.time).collect()
+    }
+
+    /// The derivatives of all systems where they stand.
+    pub(super) fn slopes(&self) -> Rows {
+        let slopes = self.derivative(&self.times(), &self.states.data, None);
+        Rows::new(self.states.width, slopes)
+    }
+
     /// The derivatives with respect to time of some states (with sensitivities) at some times, for the systems `of`.
     pub(super) fn derivative(
         &self,

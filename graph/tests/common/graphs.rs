@@ -14,6 +14,25 @@ pub struct RandomGraph {
 }
 
 impl RandomGraph {
+    /// The graph with the gradient of a bounded function of all outputs, and all these as outputs.
+    pub fn with_gradients(&self) -> (Graph, Vec<NodeId>) {
+        let (mut graph, mut outputs) = (self.graph.clone(), self.outputs.clone());
+        let mut total = Expr::scalar(0.0);
+        for output in &self.outputs {
+            let bounded = graph.unary(Unary::Tanh, &(*output).into());
+            let sum = graph.sum_all(&bounded);
+            total = graph.add(&total, &sum);
+        }
+        if let Some(node) = total.as_node() {
+            let gradients = graph.gradient(node, &self.inputs);
+            outputs.push(node);
+            for gradient in gradients {
+                outputs.push(graph.node_of(&gradient));
+            }
+        }
+        (graph, outputs)
+    }
+
     /// Values for the inputs, some of which are the same for all draws.
     pub fn values(&self, draws: usize) -> Vec<Vec<f64>> {
         let mut rng = StdRng::seed_from_u64(self.seed ^ 1);
