@@ -208,6 +208,30 @@ fn a_written_out_predictor_is_one_product() {
 }
 
 #[test]
+fn squares_of_a_product_need_no_more_rows_than_its_matrix_has_columns() {
+    let (rows, columns) = (200, 6);
+    for lead in [vec![], vec![1]] {
+        let mut g = Graph::new();
+        let theta = g.input(columns, true);
+        let matrix = (0..rows * columns).map(|i| noise(i, 60)).collect();
+        let shape = |own: [usize; 2]| [lead.as_slice(), &own].concat();
+        let coefficients = g.reshape(&theta, &shape([columns, 1]));
+        let predictor = g.matmul(
+            &Array::new(shape([rows, columns]), matrix).into(),
+            &coefficients,
+        );
+        let y = Array::new(shape([rows, 1]), (0..rows).map(|i| noise(i, 61)).collect());
+        let residual = g.sub(&y.into(), &predictor);
+        let square = g.unary(Unary::Square, &residual);
+        let total = g.sum_all(&square);
+        let (theta, output) = (g.node_of(&theta), g.node_of(&total));
+        let (error, longest) = difference(&mut g, theta, output, 3);
+        assert!(error < 1e-12, "error {error:e}");
+        assert_eq!(longest, columns);
+    }
+}
+
+#[test]
 fn a_gather_of_one_row_is_repeated_not_gathered() {
     let mut g = Graph::new();
     let x = g.input(3, true);

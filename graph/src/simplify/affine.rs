@@ -133,12 +133,13 @@ impl Affine {
             }
             Op::Reshape(x) => open.push((*x, coefficients)),
             Op::Broadcast(x) if size(*x) == 1 => open.push((*x, coefficients)),
-            Op::Matmul(matrix, vector) => match (
-                &graph.node(*matrix).op,
-                graph.node(*vector).shape.as_slice(),
-            ) {
-                (Op::Const(known), [count, 1]) if known.shape().len() == 2 && *count <= WIDEST => {
-                    for i in 0..*count {
+            Op::Matmul(matrix, vector) => match &graph.node(*matrix).op {
+                // One matrix, whatever the axes before its own, times one vector.
+                Op::Const(known)
+                    if known.len() == rows * size(*vector) && size(*vector) <= WIDEST =>
+                {
+                    let count = size(*vector);
+                    for i in 0..count {
                         let column =
                             |row: usize| coefficients.row(row) * known.data()[row * count + i];
                         self.add_column((*vector, i), column, positions);
