@@ -63,53 +63,18 @@ fn add_transposed_loop<const FMA: bool>(
     k: usize,
     width: usize,
 ) {
-    let rows = y.len() / width;
-    let mut start = 0;
-    while start < width {
-        let columns = COLUMNS.min(width - start);
-        let mut first = 0;
-        while first < k {
-            let count = ROWS.min(k - first);
-            let mut sums = [[0.0; COLUMNS]; ROWS];
-            if count == ROWS && columns == COLUMNS {
-                for row in 0..rows {
-                    let y: &[f64; COLUMNS] = y[row * width + start..][..COLUMNS]
-                        .try_into()
-                        .expect("that many");
-                    let x: &[f64; ROWS] =
-                        x[row * k + first..][..ROWS].try_into().expect("that many");
-                    for (sums, x) in sums.iter_mut().zip(x) {
-                        for (sum, y) in sums.iter_mut().zip(y) {
-                            *sum = super::math::fma::<FMA>(*x, *y, *sum);
-                        }
-                    }
-                }
-            } else {
-                for row in 0..rows {
-                    let y = &y[row * width + start..][..columns];
-                    for (sums, x) in sums.iter_mut().zip(&x[row * k + first..][..count]) {
-                        for (sum, y) in sums.iter_mut().zip(y) {
-                            *sum = super::math::fma::<FMA>(*x, *y, *sum);
-                        }
-                    }
-                }
-            }
-            for (i, sums) in sums.iter().enumerate().take(count) {
-                for (to, sum) in to[(first + i) * width + start..][..columns]
-                    .iter_mut()
-                    .zip(sums)
-                {
-                    *to += sum;
-                }
-            }
-            first += count;
+    let mut column = 0;
+    while column < width {
+        let columns = panel_width(width - column);
+        match columns {
+            16 => add_panel::<FMA, 4, 16>(to, x, y, k, width, column),
+            8 => add_panel::<FMA, 8, 8>(to, x, y, k, width, column),
+            4 => add_panel::<FMA, 8, 4>(to, x, y, k, width, column),
+            _ => add_panel::<FMA, 8, 1>(to, x, y, k, width, column),
         }
-        start += columns;
+        column += columns;
     }
 }
-
-const ROWS: usize = 4;
-const COLUMNS: usize = 16;
 
 #[inline(always)]
 fn multiply_loop<const FMA: bool>(to: &mut [f64], x: &[f64], y: &[f64], k: usize, width: usize) {
@@ -122,44 +87,131 @@ fn multiply_loop<const FMA: bool>(to: &mut [f64], x: &[f64], y: &[f64], k: usize
         }
         return;
     }
-    let m = to.len() / width.max(1);
     let mut column = 0;
     while column < width {
-        let columns = COLUMNS.min(width - column);
-        let mut row = 0;
-        while row < m {
-            let rows = ROWS.min(m - row);
-            let mut sums = [[0.0; COLUMNS]; ROWS];
-            if rows == ROWS && columns == COLUMNS {
-                for l in 0..k {
-                    let y: &[f64; COLUMNS] = y[l * width + column..][..COLUMNS]
-                        .try_into()
-                        .expect("that many");
-                    for (r, sums) in sums.iter_mut().enumerate() {
-                        let a = x[(row + r) * k + l];
-                        for (sum, y) in sums.iter_mut().zip(y) {
-                            *sum = super::math::fma::<FMA>(a, *y, *sum);
-                        }
-                    }
-                }
-            } else {
-                for l in 0..k {
-                    let y = &y[l * width + column..][..columns];
-                    for (r, sums) in sums.iter_mut().enumerate().take(rows) {
-                        let a = x[(row + r) * k + l];
-                        for (sum, y) in sums.iter_mut().zip(y) {
-                            *sum = super::math::fma::<FMA>(a, *y, *sum);
-                        }
-                    }
-                }
-            }
-            for (r, sums) in sums.iter().enumerate().take(rows) {
-                to[(row + r) * width + column..][..columns].copy_from_slice(&sums[..columns]);
-            }
-            row += rows;
+        let columns = panel_width(width - column);
+        match columns {
+            16 => panel::<FMA, 4, 16>(to, x, y, k, width, column),
+            8 => panel::<FMA, 8, 8>(to, x, y, k, width, column),
+            4 => panel::<FMA, 8, 4>(to, x, y, k, width, column),
+            _ => panel::<FMA, 8, 1>(to, x, y, k, width, column),
         }
         column += columns;
     }
+}
+
+/// Columns of the next panel of a result, of which so many are left.
+///
+/// Tiles of a panel are of a size known to the compiler, or their sums would not stay in registers.
+#[inline(always)]
+fn panel_width(left: usize) -> usize {
+    match left {
+        16.. => 16,
+        8.. => 8,
+        4.. => 4,
+        _ => 1,
+    }
+}
+
+/// `C` columns of `to = x y`, by tiles of `R` rows.
+#[inline(always)]
+fn panel<const FMA: bool, const R: usize, const C: usize>(
+    to: &mut [f64],
+    x: &[f64],
+    y: &[f64],
+    k: usize,
+    width: usize,
+    column: usize,
+) {
+    let m = to.len() / width;
+    let whole = m - m % R;
+    for row in (0..whole).step_by(R) {
+        panel_rows::<FMA, R, C>(to, x, y, k, width, row, column);
+    }
+    for row in whole..m {
+        panel_rows::<FMA, 1, C>(to, x, y, k, width, row, column);
+    }
+}
+
+#[inline(always)]
+fn panel_rows<const FMA: bool, const R: usize, const C: usize>(
+    to: &mut [f64],
+    x: &[f64],
+    y: &[f64],
+    k: usize,
+    width: usize,
+    row: usize,
+    column: usize,
+) {
+    let x: [&[f64]; R] = std::array::from_fn(|r| &x[(row + r) * k..][..k]);
+    let mut sums = [[0.0; C]; R];
+    for l in 0..k {
+        let y: &[f64; C] = array(&y[l * width + column..]);
+        add_outer::<FMA, R, C>(&mut sums, &std::array::from_fn(|r| x[r][l]), y);
+    }
+    for (r, sums) in sums.iter().enumerate() {
+        to[(row + r) * width + column..][..C].copy_from_slice(sums);
+    }
+}
+
+/// `C` columns of `to += transposed(x) y`, by tiles of `R` rows of the result.
+#[inline(always)]
+fn add_panel<const FMA: bool, const R: usize, const C: usize>(
+    to: &mut [f64],
+    x: &[f64],
+    y: &[f64],
+    k: usize,
+    width: usize,
+    column: usize,
+) {
+    let whole = k - k % R;
+    for row in (0..whole).step_by(R) {
+        add_panel_rows::<FMA, R, C>(to, x, y, k, width, row, column);
+    }
+    for row in whole..k {
+        add_panel_rows::<FMA, 1, C>(to, x, y, k, width, row, column);
+    }
+}
+
+#[inline(always)]
+fn add_panel_rows<const FMA: bool, const R: usize, const C: usize>(
+    to: &mut [f64],
+    x: &[f64],
+    y: &[f64],
+    k: usize,
+    width: usize,
+    row: usize,
+    column: usize,
+) {
+    let mut sums = [[0.0; C]; R];
+    for l in 0..y.len() / width {
+        let y: &[f64; C] = array(&y[l * width + column..]);
+        add_outer::<FMA, R, C>(&mut sums, array(&x[l * k + row..]), y);
+    }
+    for (r, sums) in sums.iter().enumerate() {
+        let to = &mut to[(row + r) * width + column..][..C];
+        for (to, sum) in to.iter_mut().zip(sums) {
+            *to += sum;
+        }
+    }
+}
+
+#[inline(always)]
+fn add_outer<const FMA: bool, const R: usize, const C: usize>(
+    sums: &mut [[f64; C]; R],
+    x: &[f64; R],
+    y: &[f64; C],
+) {
+    for (sums, x) in sums.iter_mut().zip(x) {
+        for (sum, y) in sums.iter_mut().zip(y) {
+            *sum = super::math::fma::<FMA>(*x, *y, *sum);
+        }
+    }
+}
+
+#[inline(always)]
+fn array<const N: usize>(values: &[f64]) -> &[f64; N] {
+    values[..N].try_into().expect("that many")
 }
 
 #[inline(always)]
