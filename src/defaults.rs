@@ -8,6 +8,16 @@ pub const INFERENCE: &str = "prox-score";
 /// Draws that are reported: as many as four chains of Stan's sampler give.
 pub const DRAWS: usize = 4000;
 
+/// Numbers in the table of draws of a wide posterior: a file of a hundred megabytes.
+const NUMBERS: usize = 4_000_000;
+/// Draws that are reported however wide a posterior is.
+const FEWEST_DRAWS: usize = 100;
+
+/// Draws that are reported in a dimension: [`DRAWS`], fewer above [`DENSE_LIMIT`].
+pub fn draws(dimension: usize) -> usize {
+    (NUMBERS / dimension.max(1)).clamp(FEWEST_DRAWS, DRAWS)
+}
+
 /// The dimension above which a dense covariance is too large to be the default.
 pub const DENSE_LIMIT: usize = 1000;
 
@@ -35,6 +45,14 @@ pub fn family(inference: &dyn Inference, dimension: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn draws_become_fewer_above_the_dense_limit_alone() {
+        assert_eq!(draws(1), DRAWS);
+        assert_eq!(draws(DENSE_LIMIT), DRAWS);
+        assert_eq!(draws(8_000), 500);
+        assert_eq!(draws(1_000_000), 100);
+    }
 
     #[test]
     fn wide_posteriors_get_independent_coordinates_where_the_algorithm_allows_them() {

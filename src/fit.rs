@@ -1,6 +1,7 @@
 //! A fit from a target to draws and a verdict: the plugins chosen, the iteration run, the result checked.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use firebrand_core::diagnostics::{
     Diagnosis, DiagnosisError, DiagnosisOptions, Verdict, diagnose, judge,
@@ -24,7 +25,7 @@ pub fn fit(target: &dyn Target) -> Fitting<'_> {
         family: None,
         options: FitOptions::default(),
         diagnosis: DiagnosisOptions::default(),
-        draws: defaults::DRAWS,
+        draws: None,
     }
 }
 
@@ -37,7 +38,7 @@ pub struct Fitting<'a> {
     family: Option<String>,
     options: FitOptions,
     diagnosis: DiagnosisOptions,
-    draws: usize,
+    draws: Option<usize>,
 }
 
 /// Why a fit did not come to a result.
@@ -70,9 +71,9 @@ impl<'a> Fitting<'a> {
         self
     }
 
-    /// How many draws to take of the result.
+    /// How many draws to take of the result; by default [`defaults::draws`].
     pub fn draws(mut self, draws: usize) -> Self {
-        self.draws = draws;
+        self.draws = Some(draws);
         self
     }
 
@@ -109,7 +110,9 @@ impl<'a> Fitting<'a> {
             family,
             options: self.options,
             diagnosis: self.diagnosis,
-            draws: self.draws,
+            draws: self
+                .draws
+                .unwrap_or_else(|| defaults::draws(self.target.dimension())),
         })
     }
 
@@ -123,6 +126,10 @@ impl<'a> Fitting<'a> {
         Ok(self.choose()?.run(&never, &mut |_| {})?)
     }
 }
+
+/// A check may take so long however short the fit was: enough for all but targets that are slow, so that its result does not depend on the
+/// clock.
+const LEAST_CHECK_SECONDS: f64 = 30.0;
 
 /// A fit whose plugins are chosen.
 pub struct Ready<'a> {
@@ -193,7 +200,15 @@ impl Ready<'_> {
 
     fn check(&self, fit: &Fit, cancelled: &AtomicBool) -> (Option<Diagnosis>, Verdict) {
         let counters = Counters::default();
-        let target = Counted::new(self.target, &counters).until(Stop::new(cancelled, None));
+        // A check may take as long as the fit did: what its chains have found by then is judged.
+        let seconds = match self.diagnosis.max_seconds {
+            Some(seconds) => seconds,
+            None => fit.seconds.max(LEAST_CHECK_SECONDS),
+        };
+        let limit = Duration::try_from_secs_f64(seconds).ok();
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let stop = Stop::new(cancelled, deadline);
+        let target = Counted::new(self.target, &counters).until(stop);
         match diagnose(
             &target,
             fit.approximation.as_ref(),

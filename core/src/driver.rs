@@ -22,7 +22,7 @@ crate::options! {
         seed: u64 = 1,
         /// Steps at most; by default what the algorithm proposes.
         max_steps: Option<u64> = None,
-        /// Seconds at most; by default no limit.
+        /// Seconds at most, of which half for the search of a start; by default no limit.
         max_seconds: Option<f64> = None,
         /// Rejected steps in a row after which the run has failed.
         max_rejections: u64 = 50,
@@ -162,6 +162,9 @@ pub fn fit_within(
     let start = match surroundings.resume {
         Some(_) => Start::standard(target.dimension()),
         None => {
+            // Half of the time at most: the iteration is to have some too.
+            let half = limit.and_then(|limit| began.checked_add(limit / 2));
+            let stop = Stop::new(surroundings.cancelled, half);
             let interruptible = Counted::new(target, &counters).until(stop);
             inference.find_start(&interruptible, options.seed, &options.start)?
         }

@@ -48,7 +48,7 @@ pub struct FitArgs {
     /// The seed: one seed gives one result.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Draws of the result.
+    /// Draws of the result; by default 4000, and fewer above 1000 dimensions.
     #[arg(long, value_name = "N")]
     draws: Option<usize>,
     /// Write draws, trace, approximation and record to this folder; those of an earlier run in it are replaced.
@@ -114,14 +114,14 @@ fn plan(args: &FitArgs) -> Result<RunFile, Failure> {
     plan.inference = args.inference.clone().unwrap_or(plan.inference);
     plan.family = args.family.clone().or(plan.family);
     plan.seed = args.seed.unwrap_or(plan.seed);
-    plan.draws = args.draws.unwrap_or(plan.draws);
+    plan.draws = args.draws.or(plan.draws);
     plan.out = args.out.as_ref().map(path).or(plan.out);
     plan.max_steps = args.max_steps.or(plan.max_steps);
     plan.max_seconds = args.max_seconds.or(plan.max_seconds);
     if let Some(tolerance) = plan.solver_tolerance {
         usable_tolerance(tolerance).map_err(Failure::Usage)?;
     }
-    if plan.draws == 0 {
+    if plan.draws == Some(0) {
         return Err(Failure::Usage("there must be at least one draw".into()));
     }
     if plan
@@ -167,8 +167,10 @@ fn choose<'a>(posterior: &'a Posterior, plan: &RunFile) -> Result<Ready<'a>, Fai
     let mut fitting = firebrand::fit(posterior)
         .inference(&plan.inference)
         .options(plan.fit_options())
-        .diagnosis(plan.check.clone())
-        .draws(plan.draws);
+        .diagnosis(plan.check.clone());
+    if let Some(draws) = plan.draws {
+        fitting = fitting.draws(draws);
+    }
     if let Some(family) = &plan.family {
         fitting = fitting.family(family);
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use firebrand::core::{Placement, Precision};
 use firebrand::dsl::{Data, Model, Posterior};
+use serde::{Deserialize, Serialize};
 
 use super::failure::{Failure, colour};
 use super::sources::{Place, Sources};
@@ -22,7 +23,7 @@ pub struct Source {
 }
 
 /// Where numbers are computed, and how precise they are.
-#[derive(Args, Clone, Copy)]
+#[derive(Args, Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Computing {
     /// Where to compute.
     #[arg(long, value_enum)]
@@ -57,7 +58,8 @@ pub fn usable_tolerance(number: f64) -> Result<f64, String> {
 }
 
 /// A device, as the command line names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DeviceName {
     /// Burn's own backend on the CPU, and compiled loops.
     Cpu,
@@ -66,7 +68,8 @@ pub enum DeviceName {
 }
 
 /// A precision, as the command line names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PrecisionName {
     /// 32 bits.
     F32,

@@ -22,8 +22,8 @@ firebrand::core::options! {
         family: Option<String> = None,
         /// The seed: one seed gives one result.
         seed: u64 = 1,
-        /// Draws of the result.
-        draws: usize = defaults::DRAWS,
+        /// Draws of the result; by default 4000, and fewer above 1000 dimensions.
+        draws: Option<usize> = None,
         /// The folder for the results.
         out: Option<String> = None,
         /// "cpu" or "libtorch".

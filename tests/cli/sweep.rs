@@ -90,6 +90,39 @@ fn a_sweep_goes_on_where_it_ended() {
 }
 
 #[test]
+fn several_posteriors_at_a_time_come_to_the_same_table() {
+    let workspace = workspace_with_database();
+    let table = |jobs: u32| {
+        let out = format!("sweep-{jobs}");
+        let ran = workspace.run(&format!(
+            "posteriordb sweep --posteriordb db --out {out} --jobs {jobs}"
+        ));
+        ran.fails(0, &["mean-exact: trustworthy", "eight-eight: "]);
+        assert!(!workspace.path(&format!("{out}/begun.json")).exists());
+        // All but the columns of seconds.
+        let csv = workspace.read(&format!("{out}/table.csv"));
+        let rows = csv.lines().map(|line| {
+            let cells = line.split(',').enumerate();
+            let timeless = cells.filter(|(i, _)| ![2, 3].contains(i));
+            timeless
+                .map(|(_, cell)| cell.to_string())
+                .collect::<Vec<_>>()
+        });
+        rows.collect::<Vec<_>>()
+    };
+    assert_eq!(table(1), table(3));
+}
+
+#[test]
+fn a_sweep_computes_where_and_how_it_is_told_to() {
+    let workspace = workspace_with_database();
+    sweep(&workspace, "--only mean-exact --precision f32").ok();
+    let text = workspace.read("sweep/results/mean-exact.json");
+    assert!(text.contains("\"f32\""), "{text}");
+    sweep(&workspace, "--only mean-exact").fails(2, &["computing F32, now default"]);
+}
+
+#[test]
 fn a_sweep_with_other_options_and_a_folder_of_something_else_are_refused() {
     let workspace = workspace_with_database();
     sweep(&workspace, "--only mean-exact").ok();
@@ -119,7 +152,7 @@ fn a_fit_that_takes_too_long_is_ended_and_kept() {
     )
     .ok();
     let slow = row(&workspace, "eight-eight");
-    assert_eq!(slow["ended"], "interrupted");
+    assert_eq!(slow["ended"], "out of time");
     assert!(slow["seconds"].as_f64().unwrap() < 30.0, "{slow}");
     assert_ne!(row(&workspace, "mean-exact")["verdict"], Value::Null);
 }

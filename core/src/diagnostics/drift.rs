@@ -57,8 +57,8 @@ pub struct Baseline<'a> {
     pub weights: &'a [f64],
 }
 
-/// Runs chains from `starts` `[C, D]`, draws of the approximation, with at most `gradients` evaluations; `None` if they
-/// do not suffice for a few transitions.
+/// Runs chains from `starts` `[C, D]`, draws of the approximation, with at most `gradients` evaluations, or until the target is
+/// interrupted; `None` if that does not suffice for any transition.
 ///
 /// # Errors
 /// If the target cannot be evaluated.
@@ -75,13 +75,22 @@ pub fn drift(
         return Ok(None);
     }
     let began = whitening.whiten(starts);
-    let mut chains = Chains::new(target, whitening, began.clone())?;
+    let mut chains = match Chains::new(target, whitening, began.clone()) {
+        Ok(chains) => chains,
+        Err(TargetError::Interrupted) => return Ok(None),
+        Err(error) => return Err(error),
+    };
     let mut kept: Vec<(Mat<f64>, f64)> = vec![];
     let mut transitions = 0;
     while transitions < MAX_TRANSITIONS
         && chains.evaluations + (chains.leapfrogs() * count) as u64 <= gradients
     {
-        let acceptance = chains.transition(seed, transitions as u64)?;
+        let acceptance = match chains.transition(seed, transitions as u64) {
+            Ok(acceptance) => acceptance,
+            // What the chains have found so far is worth something.
+            Err(TargetError::Interrupted) => break,
+            Err(error) => return Err(error),
+        };
         if transitions < ADAPTING {
             chains.adapt(acceptance);
         }
@@ -93,6 +102,9 @@ pub fn drift(
         if transitions >= ENOUGH_TRANSITIONS && forgotten(&began, &chains.position) {
             break;
         }
+    }
+    if kept.is_empty() {
+        return Ok(None);
     }
     let constrain = |theta: &Mat<f64>| {
         target.constrain_parameters(&from_mat(theta.as_ref(), target.placement()))

@@ -31,6 +31,8 @@ use moments::errors_by_weights;
 
 /// Numbers in a table of draws at most: targets of many dimensions are checked with fewer draws.
 const MAX_NUMBERS: usize = 20_000_000;
+/// Numbers in the positions of Markov chains at most, for the same reason.
+const MAX_CHAIN_NUMBERS: usize = 1 << 22;
 /// Draws at least, whatever was asked for.
 const FEWEST_DRAWS: usize = 10;
 
@@ -43,6 +45,8 @@ crate::options! {
         chains: usize = 512,
         /// Evaluations of the score that the chains may take.
         chain_gradients: u64 = 60_000,
+        /// Seconds at most; by default as long as the fit took, and at least 30.
+        max_seconds: Option<f64> = None,
     }
 }
 
@@ -144,7 +148,10 @@ pub fn diagnose(
         &whitening.whiten(&rows(&theta, &valid)),
     );
     let valid_weights: Vec<f64> = valid.iter().map(|&s| base[s]).collect();
-    let starts: Vec<usize> = systematic(&valid_weights, options.chains.min(valid.len()))
+    let chains = options
+        .chains
+        .min(MAX_CHAIN_NUMBERS / target.dimension().max(1));
+    let starts: Vec<usize> = systematic(&valid_weights, chains.min(valid.len()))
         .into_iter()
         .map(|i| valid[i])
         .collect();

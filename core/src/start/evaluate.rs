@@ -24,6 +24,13 @@ pub enum StartError {
     },
 }
 
+impl StartError {
+    /// Whether the search was asked to end: what it has found by then may do.
+    pub(super) fn is_interruption(&self) -> bool {
+        matches!(self, StartError::Target(TargetError::Interrupted))
+    }
+}
+
 /// The target on a batch of its data, as a function of points on the host.
 pub fn evaluator<'a>(
     target: &'a dyn Target,

@@ -28,6 +28,7 @@ pub struct PathResult {
 }
 
 /// Follows a path from each point, all of them together: each round evaluates one point of every path that goes on.
+/// Where the target is interrupted after the first steps, the paths end where they are.
 ///
 /// # Errors
 /// If the target cannot be evaluated.
@@ -55,7 +56,12 @@ pub fn follow(
         }
         let trials: Vec<&[f64]> = active.iter().filter_map(|&i| paths[i].trial()).collect();
         let points = Mat::from_fn(dimension, trials.len(), |d, s| trials[s][d]);
-        let at = evaluate(points.as_ref())?;
+        let at = match evaluate(points.as_ref()) {
+            Err(error) if error.is_interruption() && paths.iter().any(|p| p.iterations() > 0) => {
+                break;
+            }
+            at => at?,
+        };
         for (s, &i) in active.iter().enumerate() {
             let value = if at.valid[s] {
                 -at.log_density[s]
@@ -128,7 +134,7 @@ impl Thinned {
 
 /// The Gaussian of highest ELBO, all judged on the same noise in one batch.
 fn best_gaussian(
-    gaussians: Vec<PathGaussian>,
+    mut gaussians: Vec<PathGaussian>,
     noise: MatRef<'_, f64>,
     evaluate: &mut Evaluate<'_>,
 ) -> Result<(Option<PathGaussian>, (f64, f64)), StartError> {
@@ -143,7 +149,11 @@ fn best_gaussian(
     if gaussians.is_empty() {
         return Ok((None, none));
     }
-    let at = evaluate(points.as_ref())?;
+    let at = match evaluate(points.as_ref()) {
+        // Unjudged, the last one is the most likely to be good.
+        Err(error) if error.is_interruption() => return Ok((gaussians.pop(), none)),
+        at => at?,
+    };
     let constant = 0.5 * dimension as f64 * (1.0 + (2.0 * std::f64::consts::PI).ln());
     let mut best = (None, none);
     for (k, gaussian) in gaussians.into_iter().enumerate() {

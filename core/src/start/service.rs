@@ -11,6 +11,7 @@ use super::lbfgs::{LbfgsOptions, PathEnd};
 use super::natural::NaturalAscent;
 use super::noise::{enough_draws, whitened};
 use super::paths::{PathResult, follow};
+use super::wide::{independent, independent_start};
 use crate::gaussian::{Covariance, GaussianStart};
 use crate::inference::InferenceError;
 use crate::randomness::{Stream, generator, normals};
@@ -29,8 +30,12 @@ crate::options! {
         refine_steps: usize = 50,
         /// Draws that carry these steps, or twice the dimension if that is more.
         refine_draws: usize = 128,
-        /// Above this dimension starts have independent coordinates and are not refined.
+        /// Above this dimension starts have independent coordinates.
         dense_limit: usize = 1000,
+        /// Quasi-Newton steps that improve a Gaussian with independent coordinates, at most.
+        wide_steps: usize = 200,
+        /// Draws that carry these steps.
+        wide_draws: usize = 32,
     }
 }
 
@@ -39,9 +44,9 @@ const REFINED: f64 = 0.01;
 /// Two starts agree if their means are within this many standard deviations in every coordinate ...
 const SAME_PLACE: f64 = 0.5;
 /// ... and their ELBOs within this many nats.
-const SAME_ELBO: f64 = 0.5;
+pub(super) const SAME_ELBO: f64 = 0.5;
 /// Standard deviation of the Gaussian about a path's end where the path itself brought none.
-const FALLBACK_DEVIATION: f64 = 1e-3;
+pub(super) const FALLBACK_DEVIATION: f64 = 1e-3;
 
 /// Finds Gaussians to start from: the best first, one for each place that the starts reached.
 ///
@@ -72,15 +77,31 @@ fn search(
     evaluate: &mut Evaluate<'_>,
 ) -> Result<Start, StartError> {
     let paths = find_paths(dimension, seed, options, evaluate)?;
+    match refined(&paths, dimension, seed, options, evaluate) {
+        Err(error) if error.is_interruption() => Ok(unrefined(&paths, options.dense_limit)),
+        start => start,
+    }
+}
+
+/// The start from Gaussians that are improved from those of the paths.
+fn refined(
+    paths: &[PathResult],
+    dimension: usize,
+    seed: u64,
+    options: &StartOptions,
+    evaluate: &mut Evaluate<'_>,
+) -> Result<Start, StartError> {
     if dimension > options.dense_limit {
-        return Ok(independent(&paths));
+        let noise = standard_noise(seed, 1, dimension, options.wide_draws.max(2));
+        let iterations = options.wide_steps;
+        return independent_start(paths, noise.as_ref(), iterations, evaluate);
     }
     let draws = enough_draws(dimension, options.refine_draws);
     let noise = standard_noise(seed, 1, dimension, draws);
     let mut places: Vec<Reached> = Vec::new();
     let mut visits: Vec<usize> = Vec::new();
     let mut summits: Vec<(usize, &PathResult)> = Vec::new();
-    for path in &paths {
+    for path in paths {
         // A path that ended on a summit already climbed would be refined to the same Gaussian.
         let known = summits
             .iter()
@@ -110,6 +131,34 @@ fn search(
         return Err(StartError::NoValidDraw { draws });
     }
     judge(places, &visits, options.starts, seed, evaluate)
+}
+
+/// The start from the paths' own Gaussians, when there is no time for more. Whether they agree, nobody has looked.
+fn unrefined(paths: &[PathResult], dense_limit: usize) -> Start {
+    let candidates: Vec<Candidate> = paths
+        .iter()
+        .map(|path| Candidate {
+            gaussian: if path.last.len() > dense_limit {
+                independent(path).into()
+            } else {
+                let gaussian = dense_gaussian(path);
+                GaussianStart {
+                    covariance: Covariance::Dense(gaussian.covariance()),
+                    mean: gaussian.mean,
+                }
+            },
+            elbo: path.elbo.0,
+            elbo_error: path.elbo.1,
+        })
+        .collect();
+    Start {
+        agreement: Agreement {
+            tried: paths.len(),
+            succeeded: candidates.len(),
+            agreed: 1,
+        },
+        candidates,
+    }
 }
 
 /// The paths, by falling ELBO of their best Gaussian.
@@ -231,43 +280,6 @@ fn judge(
         candidates: judged.into_iter().map(|(candidate, _)| candidate).collect(),
         agreement,
     })
-}
-
-/// The paths' own Gaussians without their correlations, for dimensions in which a dense matrix is too large.
-fn independent(paths: &[PathResult]) -> Start {
-    let candidates: Vec<Candidate> = paths
-        .iter()
-        .map(|path| {
-            let (mean, variances) = match &path.best {
-                Some(gaussian) => (gaussian.mean().to_vec(), gaussian.variances()),
-                None => {
-                    let variance = FALLBACK_DEVIATION * FALLBACK_DEVIATION;
-                    (path.last.clone(), vec![variance; path.last.len()])
-                }
-            };
-            Candidate {
-                gaussian: GaussianStart {
-                    mean,
-                    covariance: Covariance::Diagonal(variances),
-                },
-                elbo: path.elbo.0,
-                elbo_error: path.elbo.1,
-            }
-        })
-        .collect();
-    let best = candidates[0].elbo;
-    let agreement = Agreement {
-        tried: paths.len(),
-        succeeded: paths.iter().filter(|path| path.best.is_some()).count(),
-        agreed: candidates
-            .iter()
-            .filter(|candidate| best - candidate.elbo < 3.0 * candidate.elbo_error.max(SAME_ELBO))
-            .count(),
-    };
-    Start {
-        candidates,
-        agreement,
-    }
 }
 
 #[cfg(test)]

@@ -21,16 +21,59 @@ pub struct QuasiNewton {
     approximation: Box<dyn Approximation>,
     mean: Vec<f64>,
     log_deviation: Vec<f64>,
-    /// The whitening of the means, `[D, D]`.
-    whitening: Mat<f64>,
+    whitening: Whitening,
     rounds: Rounds,
+}
+
+/// The linear map from whitened shifts of the means to shifts.
+enum Whitening {
+    /// `[D, D]`.
+    Dense(Mat<f64>),
+    /// `[D]`; where a dense one would be too large.
+    Diagonal(Vec<f64>),
+}
+
+impl Whitening {
+    fn times(&self, vector: &[f64]) -> Vec<f64> {
+        match self {
+            Whitening::Dense(matrix) => {
+                let column = matrix * Mat::from_fn(vector.len(), 1, |d, _| vector[d]);
+                column.col(0).iter().copied().collect()
+            }
+            Whitening::Diagonal(scale) => scale.iter().zip(vector).map(|(s, v)| s * v).collect(),
+        }
+    }
+
+    fn transposed_times(&self, vector: &[f64]) -> Vec<f64> {
+        match self {
+            Whitening::Dense(matrix) => {
+                let column = matrix.transpose() * Mat::from_fn(vector.len(), 1, |d, _| vector[d]);
+                column.col(0).iter().copied().collect()
+            }
+            Whitening::Diagonal(_) => self.times(vector),
+        }
+    }
+
+    fn save(&self, writer: StateWriter) -> StateWriter {
+        match self {
+            Whitening::Dense(matrix) => writer.count(1).matrix(matrix),
+            Whitening::Diagonal(scale) => writer.count(0).numbers(scale),
+        }
+    }
+
+    fn restore(reader: &mut StateReader<'_>) -> Result<Self, InferenceError> {
+        Ok(match reader.count()? {
+            0 => Whitening::Diagonal(reader.numbers()?),
+            _ => Whitening::Dense(reader.matrix()?),
+        })
+    }
 }
 
 /// The ELBO on fixed draws, as a function of whitened shifts of the mean and changes of the log standard deviations.
 struct Objective<'a> {
     mean: &'a [f64],
     log_deviation: &'a [f64],
-    whitening: &'a Mat<f64>,
+    whitening: &'a Whitening,
     noise: &'a Mat<f64>,
 }
 
@@ -49,9 +92,8 @@ impl Objective<'_> {
     /// Mean and log standard deviations at a point of the coordinates `[2 D]`.
     fn gaussian(&self, point: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let (shift, widening) = point.split_at(self.dimension());
-        let shift = Mat::from_fn(self.dimension(), 1, |d, _| shift[d]);
-        let shift = self.whitening * shift;
-        let mean = self.mean.iter().enumerate().map(|(d, m)| m + shift[(d, 0)]);
+        let shift = self.whitening.times(shift);
+        let mean = self.mean.iter().zip(&shift).map(|(m, shift)| m + shift);
         let log_deviation = self.log_deviation.iter().zip(widening).map(|(l, w)| l + w);
         (mean.collect(), log_deviation.collect())
     }
@@ -73,11 +115,11 @@ impl Objective<'_> {
                 at,
             });
         }
-        let score = Mat::from_fn(dimension, 1, |d, _| {
-            at.score.row(d).iter().sum::<f64>() / count
-        });
-        let pulled = self.whitening.transpose() * score;
-        let mut gradient: Vec<f64> = (0..dimension).map(|d| -pulled[(d, 0)]).collect();
+        let score: Vec<f64> = (0..dimension)
+            .map(|d| at.score.row(d).iter().sum::<f64>() / count)
+            .collect();
+        let pulled = self.whitening.transposed_times(&score);
+        let mut gradient: Vec<f64> = pulled.iter().map(|p| -p).collect();
         gradient.extend((0..dimension).map(|d| {
             let along: f64 = at
                 .score
@@ -100,11 +142,9 @@ impl Objective<'_> {
     /// the log standard deviations.
     fn residual(&self, gradient: &[f64], log_deviation: &[f64]) -> (f64, f64) {
         let dimension = self.dimension();
-        let shift = Mat::from_fn(dimension, 1, |d, _| gradient[d]);
-        let shift = self.whitening * shift;
+        let shift = self.whitening.times(&gradient[..dimension]);
         let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, f64::max);
-        let mean =
-            largest(&mut (0..dimension).map(|d| shift[(d, 0)].abs() / log_deviation[d].exp()));
+        let mean = largest(&mut (0..dimension).map(|d| shift[d].abs() / log_deviation[d].exp()));
         let spread = largest(&mut gradient[dimension..].iter().map(|g| 0.5 * g.abs()));
         (mean, spread)
     }
@@ -123,17 +163,19 @@ impl QuasiNewton {
         let dimension = mean.len();
         let variances = gaussian.covariance().diagonal();
         let mut log_deviation: Vec<f64> = variances.iter().map(|v| 0.5 * v.ln()).collect();
-        let mut whitening = gaussian.scale();
+        let deviation = log_deviation.iter().map(|l| l.exp()).collect();
+        let mut whitening = Whitening::Diagonal(deviation);
         if let Covariance::Dense(covariance) = &start.best().gaussian.covariance
             && let Ok(factor) = covariance.llt(Side::Lower)
         {
-            whitening = factor.L().to_owned();
+            let factor = factor.L().to_owned();
             // The best independent Gaussian has the target's conditional variances, not the marginal ones.
             let mut inverse = Mat::zeros(dimension, dimension);
-            invert_lower_triangular(inverse.as_mut(), whitening.as_ref(), Par::Seq);
+            invert_lower_triangular(inverse.as_mut(), factor.as_ref(), Par::Seq);
             for (d, log_deviation) in log_deviation.iter_mut().enumerate() {
                 *log_deviation = -inverse.col(d).norm_l2().ln();
             }
+            whitening = Whitening::Dense(factor);
         }
         Ok(Self {
             approximation,
@@ -218,8 +260,8 @@ impl Running for QuasiNewton {
         let writer = StateWriter::default()
             .blob(&self.approximation.save())
             .numbers(&self.mean)
-            .numbers(&self.log_deviation)
-            .matrix(&self.whitening);
+            .numbers(&self.log_deviation);
+        let writer = self.whitening.save(writer);
         self.rounds.save(writer).finish()
     }
 
@@ -228,7 +270,7 @@ impl Running for QuasiNewton {
         self.approximation.restore(reader.blob()?)?;
         self.mean = reader.numbers()?;
         self.log_deviation = reader.numbers()?;
-        self.whitening = reader.matrix()?;
+        self.whitening = Whitening::restore(&mut reader)?;
         self.rounds.restore(&mut reader)?;
         reader.finish()
     }

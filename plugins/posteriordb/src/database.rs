@@ -1,7 +1,8 @@
 //! A checkout, as its folders are laid out.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use firebrand_core::{Located, Reference, SourceError, nearest};
@@ -98,10 +99,21 @@ impl Database {
                 problem: "the model is not there in Stan".into(),
             });
         };
+        let model = self.root.join(stan.model_code);
         let data = self.data(entry)?.data_file;
+        let data = self.existing(&data).map_err(|error| match error {
+            SourceError::Broken { path, problem } => SourceError::Broken {
+                path,
+                problem: format!(
+                    "{problem}; or else fit {} to data of your own, with `--data FILE`",
+                    model.display()
+                ),
+            },
+            error => error,
+        })?;
         Ok(Located {
-            model: self.root.join(stan.model_code),
-            data: Some(self.existing(&data)?),
+            model,
+            data: Some(data),
         })
     }
 
@@ -150,15 +162,36 @@ impl Database {
     fn existing(&self, file: &str) -> Result<PathBuf, SourceError> {
         let path = self.root.join(file);
         let zipped = self.root.join(format!("{file}.zip"));
-        if zipped.is_file() {
-            Ok(zipped)
-        } else if path.is_file() {
-            Ok(path)
-        } else {
-            Err(SourceError::Broken {
+        let found = [&zipped, &path].into_iter().find(|path| path.is_file());
+        match found {
+            Some(found) if is_pointer(found) => Err(SourceError::Broken {
+                path: found.clone(),
+                problem: "the checkout has only a pointer to it: fetch it with `git lfs pull`".into(),
+            }),
+            Some(found) => Ok(found.clone()),
+            None if [&zipped, &path].iter().any(|path| path.is_symlink()) => {
+                Err(SourceError::Broken {
+                    path: zipped,
+                    problem: "it is a link to a file that is not there: fetch it with `git annex get`"
+                        .into(),
+                })
+            }
+            None => Err(SourceError::Broken {
                 path: zipped,
-                problem: "the checkout does not have it".into(),
-            })
+                problem: "the checkout does not have it: get it from https://github.com/stan-dev/posteriordb, and put it there"
+                    .into(),
+            }),
         }
     }
+}
+
+/// Whether a file is what Git LFS leaves in the place of one that it has not fetched.
+fn is_pointer(path: &Path) -> bool {
+    const BEGINNING: &[u8] = b"version https://git-lfs.github.com/spec/";
+    let mut beginning = Vec::new();
+    let read = File::open(path).and_then(|file| {
+        file.take(BEGINNING.len() as u64)
+            .read_to_end(&mut beginning)
+    });
+    read.is_ok() && beginning == BEGINNING
 }

@@ -55,6 +55,52 @@ fn checkout() -> TempDir {
     folder
 }
 
+/// Why `coins-beta` cannot be located.
+fn problem(folder: &TempDir) -> String {
+    let path = Some(folder.path().display().to_string());
+    let source = PosteriorDb::new(PosteriorDbOptions { path }).unwrap();
+    source.locate("coins-beta").unwrap_err().to_string()
+}
+
+#[test]
+fn data_that_a_checkout_lacks_are_asked_for_with_what_to_do() {
+    let folder = checkout();
+    let data = folder
+        .path()
+        .join("posterior_database/data/data/coins.json");
+    fs::write(
+        &data,
+        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+    )
+    .unwrap();
+    let pointer = problem(&folder);
+    assert!(pointer.contains("`git lfs pull`"), "{pointer}");
+
+    fs::remove_file(&data).unwrap();
+    let missing = problem(&folder);
+    for part in [
+        "data/coins.json.zip",
+        "does not have it",
+        "models/stan/beta.stan",
+        "`--data FILE`",
+    ] {
+        assert!(missing.contains(part), "{missing}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_nowhere_is_to_be_fetched() {
+    let folder = checkout();
+    let data = folder
+        .path()
+        .join("posterior_database/data/data/coins.json");
+    fs::remove_file(&data).unwrap();
+    std::os::unix::fs::symlink("../.git/annex/objects/x", &data).unwrap();
+    let problem = problem(&folder);
+    assert!(problem.contains("`git annex get`"), "{problem}");
+}
+
 #[test]
 fn a_posterior_has_a_model_data_and_the_moments_of_its_reference_draws() {
     let folder = checkout();

@@ -88,27 +88,8 @@ fn alternate(mean_score: &[f64], precision: &Mat<f64>, eta: f64) -> Option<Proxi
     None
 }
 
-/// [`proximal_step`] among Gaussians with independent coordinates: `precision` is the diagonal of P, and every coordinate has a
-/// problem of its own. Returns the new means and standard deviations, in whitened coordinates.
-pub fn independent_step(
-    mean_score: &[f64],
-    precision: &[f64],
-    eta: f64,
-) -> Option<(Vec<f64>, Vec<f64>)> {
-    let solutions: Option<Vec<(f64, f64)>> = mean_score
-        .iter()
-        .zip(precision)
-        .map(|(&score, &precision)| {
-            let one = Mat::from_fn(1, 1, |_, _| precision);
-            let step = proximal_step(&[score], &one, eta)?;
-            Some((step.shift[0], step.factor[(0, 0)]))
-        })
-        .collect();
-    solutions.map(|solutions| solutions.into_iter().unzip())
-}
-
 /// The positive solution a of `a - c / a = n`, without cancellation for negative n.
-fn positive_root(n: f64, c: f64) -> f64 {
+pub(crate) fn positive_root(n: f64, c: f64) -> f64 {
     let root = (n * n + 4.0 * c).sqrt();
     if n >= 0.0 {
         0.5 * (n + root)

@@ -8,15 +8,18 @@
 //!
 //! with M the covariance of q_t (after arXiv 2602.05873). No gradient flows through the draws, so that unbiased noisy scores s, as from
 //! minibatches, only add a constant and leave the fixed point where it is: for Gaussians, that of maximum ELBO. It needs of a
-//! family the score and the log density with their pullbacks, so any family will do; Gaussians have their steps solved exactly.
+//! family the score and the log density with their pullbacks, so any family will do; Gaussians have their steps solved exactly, those with independent
+//! coordinates in time linear in the dimension.
 
 mod gaussian;
 mod general;
+mod independent;
 mod patience;
 mod plugin;
 mod running;
 
-pub use gaussian::{ProximalStep, independent_step, proximal_step};
+pub use gaussian::{ProximalStep, proximal_step};
+pub use independent::coordinate_step;
 pub use plugin::{ProxScore, ProxScoreOptions};
 
 use firebrand_core::{InferencePlugin, inventory};

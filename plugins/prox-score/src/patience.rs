@@ -25,6 +25,9 @@ const SHARE: f64 = 0.1;
 /// A score divergence this many times the last one means that the last step went too far.
 const WORSE: f64 = 1.5;
 const GROWTH: f64 = 1.5;
+/// Of an iteration that begins with caution: eta at most, at first, and in the first epoch.
+const CAUTIOUS_START: f64 = 0.02;
+const CAUTIOUS_LIMIT: f64 = 0.25;
 const SMALLEST: f64 = 1e-4;
 
 impl Patience {
@@ -35,6 +38,15 @@ impl Patience {
             last_divergence: f64::INFINITY,
             noise: 0.0,
             draws_per_dimension: batch as f64 / dimension as f64,
+        }
+    }
+
+    /// For one coordinate of very many, solved for as if the others stood still. Where they are correlated, that is stable for small
+    /// steps alone, and how small shows only as they grow.
+    pub fn cautious(eta: f64, batch: usize) -> Self {
+        Self {
+            limit: CAUTIOUS_LIMIT,
+            ..Self::new(eta.min(CAUTIOUS_START), batch, 1)
         }
     }
 
@@ -105,6 +117,15 @@ mod tests {
         assert_eq!(patience.eta(), 2.25);
         patience.learn(2.0);
         assert_eq!(patience.eta(), 1.125);
+    }
+
+    #[test]
+    fn caution_starts_small_and_stays_below_its_limit() {
+        let mut patience = Patience::cautious(1.0, 1000);
+        patience.learn(1.0);
+        assert_eq!(patience.eta(), 0.03);
+        (0..20).for_each(|_| patience.learn(1.0));
+        assert_eq!(patience.eta(), 0.25);
     }
 
     #[test]

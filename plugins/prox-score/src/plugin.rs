@@ -2,10 +2,12 @@
 
 use firebrand_core::start::{Start, enough_draws};
 use firebrand_core::{
-    Approximation, Inference, InferenceError, OptionsError, Plugin, Requirements, Running, Target,
+    Approximation, Inference, InferenceError, OptionsError, Plugin, Requirements, Running,
+    Structure, Target,
 };
 
 use crate::general::General;
+use crate::independent::Independent;
 use crate::patience::Patience;
 use crate::running::Exact;
 
@@ -50,8 +52,7 @@ impl Plugin for ProxScore {
     }
 }
 
-/// Above this dimension Gaussians with independent coordinates are treated like any family: the closed form keeps a dense
-/// matrix.
+/// Above this dimension Gaussians with any covariance are treated like any family: the closed form decomposes matrices in each step.
 const DENSE_LIMIT: usize = 1000;
 
 impl Inference for ProxScore {
@@ -78,17 +79,24 @@ impl Inference for ProxScore {
         _start: &Start,
     ) -> Result<Box<dyn Running>, InferenceError> {
         let dimension = target.dimension();
-        let wish = self.options.batch.unwrap_or(64);
-        if approximation.gaussian().is_some() && dimension <= DENSE_LIMIT {
-            let batch = enough_draws(dimension, wish);
-            let patience = Patience::new(self.options.eta, batch, dimension);
-            let tolerance = self.options.tolerance;
-            return Ok(Box::new(Exact::new(
-                approximation,
-                batch,
-                patience,
-                tolerance,
-            )?));
+        let Self {
+            options: ProxScoreOptions { eta, tolerance, .. },
+        } = *self;
+        let batch = enough_draws(dimension, self.options.batch.unwrap_or(64));
+        let structure = approximation
+            .gaussian()
+            .map(|gaussian| gaussian.structure());
+        match structure {
+            Some(Structure::Diagonal) => {
+                let running = Independent::new(approximation, batch, eta, tolerance)?;
+                return Ok(Box::new(running));
+            }
+            Some(Structure::Dense) if dimension <= DENSE_LIMIT => {
+                let patience = Patience::new(eta, batch, dimension);
+                let running = Exact::new(approximation, batch, patience, tolerance)?;
+                return Ok(Box::new(running));
+            }
+            _ => {}
         }
         let batch = self.options.batch.unwrap_or(enough_draws(dimension, 64));
         let patience = Patience::new(self.options.eta, batch, dimension);

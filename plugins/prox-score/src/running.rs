@@ -1,20 +1,19 @@
-//! The iteration over Gaussians, whose steps are solved exactly.
+//! The iteration over Gaussians with any covariance, whose steps are solved exactly.
 
 use faer::Mat;
 use firebrand_core::start::{
     AveragedGaussian, FactoredGaussian, ScoreMoments, StateReader, StateWriter,
 };
 use firebrand_core::{
-    Approximation, InferenceError, Progress, Running, StepContext, StepError, StepReport, Structure,
+    Approximation, InferenceError, Progress, Running, StepContext, StepError, StepReport,
 };
 
-use crate::gaussian::{independent_step, proximal_step};
+use crate::gaussian::proximal_step;
 use crate::patience::Patience;
 
 /// One step solves one proximal problem.
 pub struct Exact {
     gaussian: AveragedGaussian,
-    structure: Structure,
     batch: usize,
     patience: Patience,
 }
@@ -26,12 +25,8 @@ impl Exact {
         patience: Patience,
         tolerance: f64,
     ) -> Result<Self, InferenceError> {
-        let structure = approximation
-            .gaussian()
-            .map(|gaussian| gaussian.structure());
         Ok(Self {
             gaussian: AveragedGaussian::new(approximation, tolerance)?,
-            structure: structure.unwrap_or(Structure::Dense),
             batch,
             patience,
         })
@@ -42,20 +37,8 @@ impl Exact {
         let FactoredGaussian { mean, factor } = self.gaussian.iterate();
         let dimension = mean.len();
         let eta = self.patience.eta();
-        let (shift, narrowed) = match self.structure {
-            Structure::Dense => {
-                let step = proximal_step(&moments.mean, &moments.precision, eta)?;
-                (step.shift, factor * &step.factor)
-            }
-            Structure::Diagonal => {
-                let diagonal: Vec<f64> =
-                    (0..dimension).map(|d| moments.precision[(d, d)]).collect();
-                let (shift, deviations) = independent_step(&moments.mean, &diagonal, eta)?;
-                let narrowed =
-                    Mat::from_fn(dimension, dimension, |i, j| factor[(i, j)] * deviations[j]);
-                (shift, narrowed)
-            }
-        };
+        let step = proximal_step(&moments.mean, &moments.precision, eta)?;
+        let (shift, narrowed) = (step.shift, factor * &step.factor);
         let shift = factor * Mat::from_fn(dimension, 1, |d, _| shift[d]);
         let mean = (0..dimension).map(|d| mean[d] + shift[(d, 0)]).collect();
         Some((mean, &narrowed * narrowed.transpose()))

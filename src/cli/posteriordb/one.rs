@@ -4,8 +4,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use firebrand::core::record::{Request, RunRecord};
-use firebrand::core::{Placement, Target};
-use firebrand::{Ended, Event, Fitted, Posterior, compile};
+use firebrand::core::{Located, Placement, Target};
+use firebrand::dsl::{CompileError, Data, Model};
+use firebrand::{DiagnosisOptions, Ended, Event, FitOptions, Fitted, Posterior};
 use firebrand_posteriordb::{Database, Entry};
 
 use super::options::SweepOptions;
@@ -42,12 +43,13 @@ impl Outcome {
         database: &Database,
         chosen: &Chosen,
         options: &SweepOptions,
+        placement: &Placement,
         stop: &AtomicBool,
         hear: &mut dyn FnMut(Event<'_>),
     ) -> Self {
         let mut outcome = Outcome::failed(&chosen.name, "");
         let filled = match &chosen.entry {
-            Ok(entry) => outcome.fill(database, entry, options, stop, hear),
+            Ok(entry) => outcome.fill(database, entry, options, placement, stop, hear),
             Err(error) => Err(error.to_string()),
         };
         if let Err(because) = filled {
@@ -61,12 +63,13 @@ impl Outcome {
         database: &Database,
         entry: &Entry,
         options: &SweepOptions,
+        placement: &Placement,
         stop: &AtomicBool,
         hear: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), String> {
         let began = Instant::now();
         let files = database.locate(entry).map_err(|error| error.to_string())?;
-        let posterior = compile(&files, &Placement::cpu()).map_err(|error| error.one_line())?;
+        let posterior = compile(&files, options, placement).map_err(|error| error.one_line())?;
         self.row.compile_seconds = Some(began.elapsed().as_secs_f64());
         self.row.dimension = Some(posterior.dimension());
         let (mut fitted, request) = fit(&posterior, entry, options, stop, hear)?;
@@ -89,6 +92,17 @@ impl Outcome {
     }
 }
 
+fn compile(
+    files: &Located,
+    options: &SweepOptions,
+    placement: &Placement,
+) -> Result<Posterior, CompileError> {
+    let model = options.computing.model(Model::from_file(&files.model)?);
+    let data = files.data.as_deref();
+    let data = data.map_or_else(|| Ok(Data::empty()), Data::from_file)?;
+    Ok(model.compile(&data, placement)?)
+}
+
 fn fit(
     posterior: &Posterior,
     entry: &Entry,
@@ -98,7 +112,15 @@ fn fit(
 ) -> Result<(Fitted, Request), String> {
     let mut fitting = firebrand::fit(posterior)
         .inference(&options.inference)
-        .seed(options.seed);
+        .options(FitOptions {
+            seed: options.seed,
+            max_seconds: options.time_limit,
+            ..FitOptions::default()
+        })
+        .diagnosis(DiagnosisOptions {
+            max_seconds: options.time_limit,
+            ..DiagnosisOptions::default()
+        });
     if let Some(family) = &options.family {
         fitting = fitting.family(family);
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cli::inputs::Computing;
+
 /// What every fit of a sweep is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SweepOptions {
@@ -12,6 +14,9 @@ pub struct SweepOptions {
     pub seed: u64,
     /// Seconds at most for a phase of a fit.
     pub time_limit: Option<f64>,
+    /// Device, precision, and the tolerance of differential equations.
+    #[serde(default)]
+    pub computing: Computing,
 }
 
 /// Whether a sweep that was begun with the options in `text` can be gone on with.
@@ -34,11 +39,30 @@ fn changes(before: &SweepOptions, now: &SweepOptions) -> Option<String> {
             .time_limit
             .map_or_else(|| "none".into(), |seconds| format!("{seconds} s"))
     };
+    let computing = |options: &SweepOptions| {
+        let Computing {
+            device,
+            precision,
+            solver_tolerance,
+        } = options.computing;
+        let device = device.map(|device| format!("{device:?}"));
+        let precision = precision.map(|precision| format!("{precision:?}"));
+        let tolerance = solver_tolerance.map(|tolerance| format!("tolerance {tolerance}"));
+        let asked: Vec<String> = [device, precision, tolerance]
+            .into_iter()
+            .flatten()
+            .collect();
+        match asked.is_empty() {
+            true => "default".into(),
+            false => asked.join(" "),
+        }
+    };
     let pairs = [
         ("inference", before.inference.clone(), now.inference.clone()),
         ("family", family(before), family(now)),
         ("seed", before.seed.to_string(), now.seed.to_string()),
         ("time limit", limit(before), limit(now)),
+        ("computing", computing(before), computing(now)),
     ];
     let changed = pairs.iter().filter(|(_, before, now)| before != now);
     let changed: Vec<String> = changed

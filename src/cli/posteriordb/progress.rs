@@ -1,5 +1,7 @@
 //! What a user sees while a sweep runs.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use firebrand::Event;
@@ -11,7 +13,8 @@ use crate::cli::progress::style;
 /// A bar on standard error, if that is a terminal, and a line for each posterior that is done.
 pub struct SweepProgress {
     bar: ProgressBar,
-    posterior: String,
+    /// What is being done to each posterior.
+    phases: Mutex<BTreeMap<String, String>>,
 }
 
 impl SweepProgress {
@@ -22,7 +25,7 @@ impl SweepProgress {
         bar.enable_steady_tick(Duration::from_millis(100));
         SweepProgress {
             bar,
-            posterior: String::new(),
+            phases: Mutex::default(),
         }
     }
 
@@ -32,29 +35,40 @@ impl SweepProgress {
     }
 
     /// One begins.
-    pub fn posterior(&mut self, name: &str) {
-        self.posterior = name.into();
-        self.phase("compiling");
+    pub fn posterior(&self, name: &str) {
+        self.phase(name, Some("compiling".into()));
     }
 
     /// Shows what its fit is doing.
-    pub fn show(&self, event: &Event<'_>) {
-        match event {
-            Event::Step(moment) if moment.steps == 0 => self.phase("seeking a start"),
-            Event::Step(moment) => self.phase(&format!("step {}", moment.steps)),
-            Event::Checking => self.phase("checking the result"),
-            Event::Drawing => self.phase("drawing"),
-        }
+    pub fn show(&self, name: &str, event: &Event<'_>) {
+        let phase = match event {
+            Event::Step(moment) if moment.steps == 0 => "seeking a start".into(),
+            Event::Step(moment) => format!("step {}", moment.steps),
+            Event::Checking => "checking the result".into(),
+            Event::Drawing => "drawing".into(),
+        };
+        self.phase(name, Some(phase));
     }
 
     /// One is done.
     pub fn done(&self, row: &Row) {
+        self.phase(&row.posterior, None);
         self.bar.suspend(|| eprintln!("{}", line(row)));
         self.bar.inc(1);
     }
 
-    fn phase(&self, what: &str) {
-        self.bar.set_message(format!("{}: {what}", self.posterior));
+    /// Sets what is being done to a posterior; nothing more, if `None`.
+    fn phase(&self, posterior: &str, phase: Option<String>) {
+        let mut phases = self.phases.lock().unwrap_or_else(PoisonError::into_inner);
+        match phase {
+            Some(phase) => phases.insert(posterior.into(), phase),
+            None => phases.remove(posterior),
+        };
+        let shown: Vec<String> = phases
+            .iter()
+            .map(|(posterior, phase)| format!("{posterior}: {phase}"))
+            .collect();
+        self.bar.set_message(shown.join("; "));
     }
 }
 

@@ -1,12 +1,15 @@
-//! `firebrand posteriordb sweep`: fits of many posteriors, one after the other.
+//! `firebrand posteriordb sweep`: fits of many posteriors.
 
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use firebrand::core::registry;
+use firebrand::core::{Placement, registry};
 use firebrand::{Event, defaults};
 use firebrand_posteriordb::Database;
 
@@ -19,6 +22,7 @@ use super::selection::{Chosen, select};
 use super::tables::summary;
 use super::watch::watched;
 use crate::cli::Failure;
+use crate::cli::inputs::Computing;
 use crate::cli::progress::catch_interrupts;
 use crate::cli::sources::Sources;
 
@@ -31,7 +35,9 @@ Examples:
 
 DIR gets table.csv and table.md, which are there after every posterior, and results/NAME.json with the record of each run. The same
 command goes on where a sweep was ended: posteriors that have a result are not run again. To run one again, remove its result.
-Ctrl-C ends a sweep; the posterior that it was at is run again next time.")]
+Ctrl-C ends a sweep; the posteriors that it was at are run again next time.
+
+Without `--family` an algorithm takes its own, full-rank for most, up to 1000 dimensions, and mean-field above where it can.")]
 pub struct SweepArgs {
     /// The algorithm, by name and with its options in RON: see `firebrand plugins`.
     #[arg(long, value_name = "NAME", default_value = defaults::INFERENCE)]
@@ -51,16 +57,23 @@ pub struct SweepArgs {
     /// Seconds at most for each fit, as many again for its check, and as many for its draws; what was done until then is kept.
     #[arg(long, value_name = "SECONDS", value_parser = positive)]
     time_limit: Option<f64>,
+    /// Posteriors that are fitted at the same time. Fits that share cores take longer, which a `--time-limit` counts.
+    #[arg(long, value_name = "N", default_value = "1")]
+    jobs: NonZeroUsize,
     /// The folder of the sweep.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
     sources: Sources,
+    #[command(flatten)]
+    computing: Computing,
 }
 
 fn positive(text: &str) -> Result<f64, String> {
     match text.trim().parse() {
-        Ok(seconds) if seconds > 0.0 && Duration::try_from_secs_f64(seconds).is_ok() => Ok(seconds),
+        Ok(seconds) if seconds > 0.0 && Duration::try_from_secs_f64(GRACE * seconds).is_ok() => {
+            Ok(seconds)
+        }
         Ok(_) => Err("the limit of seconds must be positive".into()),
         Err(error) => Err(error.to_string()),
     }
@@ -71,14 +84,19 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     let options = options(args)?;
     let database = args.sources.database()?;
     let chosen = select(&database, args.only.as_deref(), args.reference_only)?;
+    // A device that is not there is no fault of the posteriors.
+    let placement = args.computing.placement()?;
     let mut results = Results::open(&args.out, &options)?;
     let sweep = Sweep {
         database: &database,
         options: &options,
+        placement: &placement,
         attempts: Attempts::of(&args.out),
+        progress: SweepProgress::begin(chosen.len()),
         interrupted: catch_interrupts()?,
     };
-    let done = sweep.run(&chosen, &mut results)?;
+    let done = sweep.run(&chosen, &mut results, args.jobs)?;
+    drop(sweep);
     let mut out = io::stdout().lock();
     let rows: Vec<_> = results.rows().collect();
     writeln!(out, "{}", summary(&rows))?;
@@ -108,54 +126,116 @@ fn options(args: &SweepArgs) -> Result<SweepOptions, Failure> {
         family: family.map(|family| format!("{}{}", family.name, family.options)),
         seed: args.seed,
         time_limit: args.time_limit,
+        computing: args.computing,
     })
 }
+
+/// Fit and check keep to the time limit themselves; what is still at work this many times later is ended.
+const GRACE: f64 = 1.2;
 
 /// What the fits of a sweep share.
 struct Sweep<'a> {
     database: &'a Database,
     options: &'a SweepOptions,
+    placement: &'a Placement,
     attempts: Attempts,
+    progress: SweepProgress,
     interrupted: &'a AtomicBool,
 }
 
 impl Sweep<'_> {
-    /// Fits what is not done yet. Whether it came to the end.
-    fn run(&self, chosen: &[Chosen], results: &mut Results) -> Result<bool, Failure> {
-        let mut progress = SweepProgress::begin(chosen.len());
-        for chosen in chosen {
-            if results.has(&chosen.name) {
-                progress.skip();
-                continue;
+    /// Fits what is not done yet, `jobs` at the same time. Whether it came to the end.
+    fn run(
+        &self,
+        chosen: &[Chosen],
+        results: &mut Results,
+        jobs: NonZeroUsize,
+    ) -> Result<bool, Failure> {
+        let (done, left): (Vec<_>, Vec<_>) =
+            chosen.iter().partition(|chosen| results.has(&chosen.name));
+        done.iter().for_each(|_| self.progress.skip());
+        let queue = Queue {
+            left: &left,
+            next: AtomicUsize::new(0),
+            results: Mutex::new(results),
+            broken: AtomicBool::new(false),
+        };
+        let jobs = jobs.get().min(left.len());
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..jobs)
+                .map(|_| scope.spawn(|| self.work(&queue)))
+                .collect();
+            workers.into_iter().try_for_each(|worker| {
+                let panicked = |_| Err(Failure::Usage("a thread of the sweep panicked".into()));
+                worker.join().unwrap_or_else(panicked)
+            })
+        })?;
+        Ok(!self.interrupted.load(Ordering::Relaxed))
+    }
+
+    /// Fits one posterior of the queue after the other.
+    fn work(&self, queue: &Queue<'_>) -> Result<(), Failure> {
+        while let Some(chosen) = queue.take(self.interrupted) {
+            let kept = self.fit_and_keep(chosen, queue);
+            if kept.is_err() {
+                queue.broken.store(true, Ordering::Relaxed);
             }
-            progress.posterior(&chosen.name);
-            let outcome = match self.attempts.begin(&chosen.name)? {
-                true => self.fit(chosen, &progress),
-                false => Outcome::failed(
-                    &chosen.name,
-                    "the program did not survive it; it may need more memory than there is",
-                ),
-            };
-            self.attempts.end()?;
-            if self.interrupted.load(Ordering::Relaxed) {
-                return Ok(false);
-            }
-            progress.done(&outcome.row);
-            results.keep(outcome.row, &outcome.notes, outcome.record.as_ref())?;
+            kept?;
         }
-        Ok(true)
+        Ok(())
+    }
+
+    fn fit_and_keep(&self, chosen: &Chosen, queue: &Queue<'_>) -> Result<(), Failure> {
+        self.progress.posterior(&chosen.name);
+        let outcome = match self.attempts.begin(&chosen.name)? {
+            true => self.fit(chosen),
+            false => Outcome::failed(
+                &chosen.name,
+                "the program did not survive it; it may need more memory than there is",
+            ),
+        };
+        self.attempts.end(&chosen.name)?;
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.progress.done(&outcome.row);
+        let mut results = queue.results.lock().unwrap_or_else(PoisonError::into_inner);
+        results.keep(outcome.row, &outcome.notes, outcome.record.as_ref())
     }
 
     /// Fits one posterior, until its time is over or the user wants the sweep to end.
-    fn fit(&self, chosen: &Chosen, progress: &SweepProgress) -> Outcome {
-        let limit = self.options.time_limit.map(Duration::from_secs_f64);
+    fn fit(&self, chosen: &Chosen) -> Outcome {
+        let limit = self.options.time_limit;
+        let limit = limit.map(|seconds| Duration::from_secs_f64(GRACE * seconds));
         watched(limit, self.interrupted, |watch| {
             let mut hear = |event: Event<'_>| {
                 watch.hear(&event);
-                progress.show(&event);
+                self.progress.show(&chosen.name, &event);
             };
-            Outcome::of(self.database, chosen, self.options, watch.flag(), &mut hear)
+            let (options, placement) = (self.options, self.placement);
+            let stop = watch.flag();
+            Outcome::of(self.database, chosen, options, placement, stop, &mut hear)
         })
         .unwrap_or_else(|panic| Outcome::failed(&chosen.name, &format!("it panicked: {panic}")))
+    }
+}
+
+/// The posteriors that are left, and where their results go.
+struct Queue<'a> {
+    left: &'a [&'a Chosen],
+    next: AtomicUsize,
+    results: Mutex<&'a mut Results>,
+    /// Raised where results cannot be kept: there is no use in going on.
+    broken: AtomicBool,
+}
+
+impl<'a> Queue<'a> {
+    /// The next posterior; `None` if there is none, or the sweep is to end.
+    fn take(&self, interrupted: &AtomicBool) -> Option<&'a Chosen> {
+        if interrupted.load(Ordering::Relaxed) || self.broken.load(Ordering::Relaxed) {
+            return None;
+        }
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        self.left.get(next).copied()
     }
 }

@@ -1,0 +1,347 @@
+//! The iteration over Gaussians with independent coordinates, whose steps are solved coordinate by coordinate.
+//!
+//! Everything is linear in the dimension. In the notation of the [dense step](crate::proximal_step), with M the diagonal of the present
+//! variances, the objective is a sum over coordinates of
+//!
+//! ```text
+//! (b - E[s])^2 + (a - p)^2 + (a + b^2 / a - log a) / (2 eta),    p = - E[eps s],
+//! ```
+//!
+//! up to a constant, for the whitened precision a, the whitened mean mu, and b = a mu.
+
+use faer::Mat;
+use firebrand_core::start::{
+    Evaluated, IndependentGaussian, LambdaAverage, LambdaEpoch, StateReader, StateWriter,
+    evaluator, whitened,
+};
+use firebrand_core::{
+    Approximation, Covariance, InferenceError, Progress, Running, StepContext, StepError,
+    StepReport, Stream, normals,
+};
+
+use crate::gaussian::positive_root;
+use crate::patience::Patience;
+
+/// Steps in the first epoch.
+const FIRST_EPOCH: u64 = 8;
+/// Newton's method has long converged after so many steps: it does so quadratically.
+const MAX_NEWTON: usize = 100;
+/// Up to this dimension every coordinate has to have settled; above it, where some are always extreme, their mean square.
+const EVERY_COORDINATE: usize = 1000;
+
+/// The minimiser of one coordinate's objective, for E[s], p, and eta: the whitened mean and the whitened standard deviation.
+///
+/// Setting the derivative in b to zero gives `mu = 2 eta E[s] / (1 + 2 eta a)`, which leaves
+///
+/// ```text
+/// f(a) = 4 eta (a - p) + 1 - mu(a)^2 - 1 / a = 0.
+/// ```
+///
+/// f increases from minus infinity to infinity and is concave, so that Newton's method climbs to its one root from any point below. One
+/// is the root for `E[s] = 0`, a quadratic equation's.
+pub fn coordinate_step(mean_score: f64, precision: f64, eta: f64) -> Option<(f64, f64)> {
+    let pull = 2.0 * eta * mean_score;
+    let n = precision - 0.25 / eta;
+    let mut a = positive_root(n, 0.25 / eta);
+    for _ in 0..MAX_NEWTON {
+        let widening = 1.0 + 2.0 * eta * a;
+        let shift = pull / widening;
+        let value = 4.0 * eta * (a - precision) + 1.0 - shift * shift - 1.0 / a;
+        let slope = 4.0 * eta * (1.0 + shift * shift / widening) + 1.0 / (a * a);
+        let next = a - value / slope;
+        // The climb ends where rounding turns it back.
+        if next.is_nan() || next <= a {
+            break;
+        }
+        a = next;
+    }
+    let (shift, deviation) = (pull / (1.0 + 2.0 * eta * a), a.sqrt().recip());
+    (shift.is_finite() && deviation.is_finite() && deviation > 0.0).then_some((shift, deviation))
+}
+
+/// One step solves one proximal problem in every coordinate.
+pub struct Independent {
+    /// The average over the last whole epoch; the iterate while there is none.
+    approximation: Box<dyn Approximation>,
+    iterate: IndependentGaussian,
+    /// Of means and log standard deviations, `[2 D]`.
+    average: LambdaAverage,
+    last_epoch: Option<Vec<f64>>,
+    batch: usize,
+    patience: Patience,
+    tolerance: f64,
+}
+
+/// Draws from the iterate, evaluated.
+struct Drawn {
+    /// `[D, B]`.
+    noise: Mat<f64>,
+    at: Evaluated,
+}
+
+impl Drawn {
+    /// The whitened score of draw `b` in coordinate `d`, plus that of the iterate, reversed.
+    fn mismatch(&self, deviation: f64, d: usize, b: usize) -> f64 {
+        deviation * self.at.score[(d, b)] + self.noise[(d, b)]
+    }
+}
+
+impl Independent {
+    pub fn new(
+        approximation: Box<dyn Approximation>,
+        batch: usize,
+        eta: f64,
+        tolerance: f64,
+    ) -> Result<Self, InferenceError> {
+        let gaussian = approximation.gaussian().ok_or_else(|| {
+            InferenceError::Start(format!("`{}` is not a Gaussian", approximation.family()))
+        })?;
+        let variances = gaussian.covariance().diagonal();
+        let iterate = IndependentGaussian {
+            mean: gaussian.mean(),
+            deviation: variances.iter().map(|v| v.sqrt()).collect(),
+        };
+        // The noise of one coordinate's precision does not grow with the number of coordinates.
+        let patience = match iterate.dimension() <= EVERY_COORDINATE {
+            true => Patience::new(eta, batch, 1),
+            false => Patience::cautious(eta, batch),
+        };
+        Ok(Self {
+            average: LambdaAverage::new(2 * iterate.dimension(), FIRST_EPOCH),
+            last_epoch: None,
+            iterate,
+            approximation,
+            batch,
+            patience,
+            tolerance,
+        })
+    }
+
+    fn draw(&self, context: &StepContext<'_>) -> Result<Drawn, StepError> {
+        let dimension = self.iterate.dimension();
+        let numbers = dimension * self.batch.div_ceil(2);
+        let normals = normals(context.seed, Stream::Draws, context.step, numbers);
+        let noise = whitened(&normals, dimension, self.batch);
+        let draws = self.iterate.draws(noise.as_ref());
+        let at = evaluator(context.target, context.batch)(draws.as_ref())?;
+        if 2 * at.valid_count() < self.batch {
+            let (valid, batch) = (at.valid_count(), self.batch);
+            let message = format!("only {valid} of {batch} draws are valid");
+            return Err(StepError::Recoverable(message));
+        }
+        Ok(Drawn { noise, at })
+    }
+
+    /// The mean over valid draws and coordinates of the squared difference between the whitened scores of iterate and target.
+    fn score_divergence(&self, drawn: &Drawn) -> f64 {
+        let mut total = 0.0;
+        for b in (0..self.batch).filter(|&b| drawn.at.valid[b]) {
+            for (d, &deviation) in self.iterate.deviation.iter().enumerate() {
+                total += drawn.mismatch(deviation, d, b).powi(2);
+            }
+        }
+        total / (drawn.at.valid_count() * self.iterate.dimension()) as f64
+    }
+
+    /// The iterate after a step; `None` where it would not be finite.
+    fn solve(&self, drawn: &Drawn) -> Option<IndependentGaussian> {
+        let (eta, count) = (self.patience.eta(), drawn.at.valid_count() as f64);
+        let mut next = self.iterate.clone();
+        for (d, &deviation) in self.iterate.deviation.iter().enumerate() {
+            // Invalid draws have score zero, so they drop out of both sums.
+            let (mut score, mut product) = (0.0, 0.0);
+            for b in 0..self.batch {
+                score += drawn.at.score[(d, b)];
+                product += drawn.at.score[(d, b)] * drawn.noise[(d, b)];
+            }
+            let (score, product) = (deviation * score / count, deviation * product / count);
+            let (shift, spread) = coordinate_step(score, -product, eta)?;
+            next.mean[d] += deviation * shift;
+            next.deviation[d] *= spread;
+        }
+        let finite = next.mean.iter().all(|m| m.is_finite())
+            && next.deviation.iter().all(|s| s.is_finite() && *s > 0.0);
+        finite.then_some(next)
+    }
+
+    fn show(&mut self, mean: &[f64], log_deviation: &[f64]) -> Result<(), StepError> {
+        let variances = log_deviation.iter().map(|l| (2.0 * l).exp()).collect();
+        self.approximation
+            .gaussian_mut()
+            .ok_or_else(|| StepError::Fatal("the approximation is not a Gaussian".into()))?
+            .set(mean, &Covariance::Diagonal(variances))?;
+        Ok(())
+    }
+
+    fn end_epoch(&mut self, epoch: LambdaEpoch, length: u64) -> Result<Progress, StepError> {
+        let dimension = self.iterate.dimension();
+        let (mean, log_deviation) = epoch.lambda.split_at(dimension);
+        self.show(mean, log_deviation)?;
+        let enough = length as f64 >= self.patience.memory();
+        self.patience.tighten();
+        let change = self
+            .last_epoch
+            .as_ref()
+            .map(|last| change(last, &epoch.lambda));
+        self.last_epoch = Some(epoch.lambda);
+        Ok(match change {
+            Some((shift, spread))
+                if enough && shift < self.tolerance && spread < self.tolerance =>
+            {
+                Progress::Converged(format!(
+                    "averages over two epochs agree: means within {shift:.3} standard deviations, standard deviations within \
+                     {:.1}%",
+                    100.0 * spread
+                ))
+            }
+            _ => Progress::Continue,
+        })
+    }
+}
+
+/// How far means and log standard deviations `[2 D]` have moved, in standard deviations: the largest, or in many dimensions the root
+/// mean square.
+fn change(last: &[f64], now: &[f64]) -> (f64, f64) {
+    let dimension = now.len() / 2;
+    let size = |changes: &mut dyn Iterator<Item = f64>| {
+        if dimension <= EVERY_COORDINATE {
+            changes.fold(0.0, |worst: f64, change| worst.max(change.abs()))
+        } else {
+            (changes.map(|change| change * change).sum::<f64>() / dimension as f64).sqrt()
+        }
+    };
+    let deviation = |d: usize| now[dimension + d].exp();
+    (
+        size(&mut (0..dimension).map(|d| (now[d] - last[d]) / deviation(d))),
+        size(&mut (dimension..2 * dimension).map(|d| now[d] - last[d])),
+    )
+}
+
+impl Running for Independent {
+    fn step(&mut self, context: &StepContext<'_>) -> Result<StepReport, StepError> {
+        let drawn = self.draw(context)?;
+        let divergence = self.score_divergence(&drawn);
+        let elbo = drawn.at.mean_log_density().0 + self.iterate.entropy();
+        self.patience.learn(divergence);
+        let eta = self.patience.eta();
+        let Some(next) = self.solve(&drawn) else {
+            self.patience.rejected();
+            return Err(StepError::Recoverable("the step is not finite".into()));
+        };
+        let log_deviation: Vec<f64> = next.deviation.iter().map(|s| s.ln()).collect();
+        let lambda = [next.mean.as_slice(), &log_deviation].concat();
+        let length = self.average.length();
+        let progress = match self.average.push(&lambda, elbo) {
+            Some(epoch) => self.end_epoch(epoch, length)?,
+            None => {
+                if self.last_epoch.is_none() {
+                    self.show(&next.mean, &log_deviation)?;
+                }
+                Progress::Continue
+            }
+        };
+        self.iterate = next;
+        Ok(StepReport {
+            diagnostics: vec![
+                ("elbo", elbo),
+                ("score_divergence", divergence),
+                ("eta", eta),
+            ],
+            progress,
+        })
+    }
+
+    fn approximation(&self) -> &dyn Approximation {
+        self.approximation.as_ref()
+    }
+
+    fn save(&self) -> Vec<u8> {
+        let writer = StateWriter::default()
+            .blob(&self.approximation.save())
+            .numbers(&self.iterate.mean)
+            .numbers(&self.iterate.deviation)
+            .numbers(self.last_epoch.as_deref().unwrap_or_default());
+        let writer = self.patience.save(writer);
+        self.average.save(writer).finish()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError> {
+        let mut reader = StateReader::new(state);
+        self.approximation.restore(reader.blob()?)?;
+        self.iterate.mean = reader.numbers()?;
+        self.iterate.deviation = reader.numbers()?;
+        self.last_epoch = Some(reader.numbers()?).filter(|epoch| !epoch.is_empty());
+        self.patience.restore(&mut reader)?;
+        self.average.restore(&mut reader)?;
+        reader.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn objective(shift: f64, a: f64, score: f64, precision: f64, eta: f64) -> f64 {
+        let b = a * shift;
+        (b - score).powi(2) + (a - precision).powi(2) + (a + b * shift - a.ln()) / (2.0 * eta)
+    }
+
+    /// The minimum by golden-section search in log a, with the best mean for each a by golden-section search too.
+    fn searched(score: f64, precision: f64, eta: f64) -> f64 {
+        fn golden(f: &dyn Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
+            let ratio = 0.5 * (5.0_f64.sqrt() - 1.0);
+            for _ in 0..80 {
+                let step = ratio * (high - low);
+                if f(high - step) < f(low + step) {
+                    high = low + step;
+                } else {
+                    low = high - step;
+                }
+            }
+            f(0.5 * (low + high))
+        }
+        let best_mean = |a: f64| {
+            // Between no move at all and the whole of one.
+            let far = score / a;
+            golden(
+                &|shift| objective(shift, a, score, precision, eta),
+                far.min(0.0),
+                far.max(0.0),
+            )
+        };
+        golden(&|log_a| best_mean(log_a.exp()), -12.0, 12.0)
+    }
+
+    #[test]
+    fn the_step_is_the_minimum_that_a_search_finds() {
+        for eta in [1e-4, 0.05, 1.0, 30.0] {
+            for precision in [-50.0, -0.4, 0.0, 0.6, 1.0, 300.0] {
+                for score in [0.0, 0.3, -2.0, 40.0] {
+                    let (shift, deviation) = coordinate_step(score, precision, eta).unwrap();
+                    let a = deviation.powi(-2);
+                    let found = objective(shift, a, score, precision, eta);
+                    let searched = searched(score, precision, eta);
+                    // The search resolves a minimum as well as rounding of the objective lets it.
+                    let rounding = 1e-9 * searched.abs().max(1.0);
+                    assert!(
+                        (found - searched).abs() < rounding,
+                        "score {score}, precision {precision}, eta {eta}: {found} but {searched}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn at_the_fixed_point_nothing_moves() {
+        let (shift, deviation) = coordinate_step(0.0, 1.0, 3.0).unwrap();
+        assert_eq!(shift, 0.0);
+        assert!((deviation - 1.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn moments_that_are_not_finite_give_no_step() {
+        assert_eq!(coordinate_step(f64::NAN, 1.0, 1.0), None);
+        assert_eq!(coordinate_step(0.0, f64::INFINITY, 1.0), None);
+    }
+}
