@@ -81,7 +81,7 @@ fn bind_one(
     let entry = match data.variables.get(name) {
         Some(entry) => entry,
         None if count == 0 && !dims.is_empty() => {
-            return Ok(value_of(is_int, &dims, Numbers::Ints(Vec::new())));
+            return Ok(value_of(is_int, &dims, &Numbers::Ints(Vec::new())));
         }
         None => {
             let mut diagnostic =
@@ -132,19 +132,19 @@ fn bind_one(
                 found,
             )))
         }
-        numbers => Ok(value_of(is_int, &dims, numbers.clone())),
+        numbers => Ok(value_of(is_int, &dims, numbers)),
     }
 }
 
-fn value_of(is_int: bool, dims: &[usize], numbers: Numbers) -> Value {
+fn value_of(is_int: bool, dims: &[usize], numbers: &Numbers) -> Value {
     let mut shape = Shape::from_slice(&[1]);
     shape.extend_from_slice(dims);
     match numbers {
-        Numbers::Ints(ints) if is_int => Value::Int(Ints::new(shape, ints)),
+        Numbers::Ints(ints) if is_int => Value::Int(Ints::new(shape, ints.clone())),
         Numbers::Ints(ints) => {
             Value::Real(Array::new(shape, ints.iter().map(|x| *x as f64).collect()).into())
         }
-        Numbers::Reals(reals) => Value::Real(Array::new(shape, reals).into()),
+        Numbers::Reals(reals) => Value::Real(Array::new(shape, reals.clone()).into()),
     }
 }
 

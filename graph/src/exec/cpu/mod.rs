@@ -37,6 +37,8 @@ use step::{Inputs, Step};
 
 /// Bytes that the values of a block of draws may take: what the second-level cache holds beside constants.
 const BLOCK_BYTES: usize = 1 << 20;
+/// Bytes that they may take at most, where not even eight draws, a vector of the processor's, fit the cache.
+const MOST_BYTES: usize = 3 << 28;
 
 #[derive(Debug)]
 struct Output {
@@ -109,7 +111,11 @@ impl Cpu {
         if self.one_block {
             return draws;
         }
-        let fitting = BLOCK_BYTES / (8 * self.batched_rows.max(1));
+        let draw = 8 * self.batched_rows.max(1);
+        if 8 * draw > MOST_BYTES {
+            return draws.min((MOST_BYTES / draw).max(1));
+        }
+        let fitting = BLOCK_BYTES / draw;
         let lanes = (fitting / 8 * 8).clamp(8, 256);
         if draws <= lanes {
             return draws;
