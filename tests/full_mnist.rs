@@ -18,39 +18,44 @@ const PIXELS: usize = 784;
 const CLASSES: usize = 10;
 const DRAWS: usize = 16;
 
+/// A linear congruential generator (Knuth's MMIX).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// A row of numbers in JSON.
+fn row(length: usize, mut number: impl FnMut() -> u64) -> String {
+    let numbers: Vec<String> = (0..length).map(|_| number().to_string()).collect();
+    format!("[{}]", numbers.join(","))
+}
+
 /// Grey values from 0 to 255, of which a fifth are not zero, as in MNIST; what is on the images makes no difference here.
 fn write_data(path: &Path) {
     let mut out = BufWriter::new(File::create(path).unwrap());
-    // A linear congruential generator (Knuth's MMIX).
-    let mut state = 1_u64;
-    let mut below = |bound: u64| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % bound
-    };
-    let mut row = |out: &mut dyn Write,
-                   length: usize,
-                   number: &mut dyn FnMut(&mut dyn FnMut(u64) -> u64) -> u64| {
-        let numbers: Vec<String> = (0..length)
-            .map(|_| number(&mut below).to_string())
-            .collect();
-        write!(out, "[{}]", numbers.join(",")).unwrap();
-    };
+    let mut numbers = Numbers(1);
+    let classes = row(IMAGES, || 1 + numbers.below(CLASSES as u64));
     write!(
         out,
-        r#"{{"N": {IMAGES}, "M": {PIXELS}, "K": {CLASSES}, "y": "#
+        r#"{{"N": {IMAGES}, "M": {PIXELS}, "K": {CLASSES}, "y": {classes}, "x": ["#
     )
     .unwrap();
-    row(&mut out, IMAGES, &mut |below| 1 + below(CLASSES as u64));
-    write!(out, r#", "x": ["#).unwrap();
     for image in 0..IMAGES {
         if image > 0 {
             writeln!(out, ",").unwrap();
         }
-        row(&mut out, PIXELS, &mut |below| {
-            if below(5) == 0 { 1 + below(255) } else { 0 }
+        let pixels = row(PIXELS, || match numbers.below(5) {
+            0 => 1 + numbers.below(255),
+            _ => 0,
         });
+        write!(out, "{pixels}").unwrap();
     }
     write!(out, "]}}").unwrap();
     out.flush().unwrap();
