@@ -38,7 +38,7 @@ use step::{Inputs, Step};
 /// Bytes that the values of a block of draws may take: what the second-level cache holds beside constants.
 const BLOCK_BYTES: usize = 1 << 20;
 /// Bytes that they may take at most, where not even eight draws, a vector of the processor's, fit the cache.
-const MOST_BYTES: usize = 3 << 28;
+const MOST_BYTES: usize = 1 << 29;
 
 #[derive(Debug)]
 struct Output {
