@@ -77,6 +77,9 @@ fn every_solver_finds_the_known_solution_and_its_gradient() {
             "{name}_tol(decay, {current}, 1e-9, 1e-9, 10000, {passed})[2][1]"
         ));
     }
+    calls.push(format!(
+        "ode_adjoint_tol_ctl(decay, {current}, 1e-9, [1e-9]', 1e-9, [1e-9]', 1e-9, 1e-9, 10000, 250, 2, 2, 1, {passed})[2][1]"
+    ));
     for name in [
         "integrate_ode",
         "integrate_ode_rk45",

@@ -2,7 +2,7 @@
 
 use crate::array::for_each_broadcast_offset;
 use crate::special::*;
-use crate::{Array, Binary, Unary, broadcast_shape};
+use crate::{Array, Binary, MassDerivative, Unary, broadcast_shape};
 
 impl Unary {
     /// The value at one number.
@@ -259,6 +259,17 @@ pub(crate) fn log_sum_exp(x: &Array, axis: usize) -> Array {
             largest + line.iter().map(|x| (x - largest).exp()).sum::<f64>().ln()
         }
     })
+}
+
+/// Of the numbers along the first axis, which is removed.
+pub(crate) fn mass(mass: MassDerivative, x: &Array) -> Array {
+    let (size, shape) = (x.shape()[0], &x.shape()[1..]);
+    let count: usize = shape.iter().product();
+    let value = |i: usize| {
+        let arguments: Vec<f64> = (0..size).map(|k| x.data()[k * count + i]).collect();
+        mass.apply(&arguments)
+    };
+    Array::new(shape, (0..count).map(value).collect())
 }
 
 pub(crate) fn cumulative_sum(x: &Array, axis: usize, reverse: bool) -> Array {

@@ -266,6 +266,7 @@ fn hash_of(op: &Op, shape: &Shape) -> u64 {
         Op::Slice {
             axis, start, len, ..
         } => (axis, start, len).hash(&mut hasher),
+        Op::Mass(mass, _) => mass.hash(&mut hasher),
         Op::CumulativeSum { axis, reverse, .. } => (axis, reverse).hash(&mut hasher),
         Op::Solve { sensitivities, .. } => sensitivities.hash(&mut hasher),
         Op::Select { .. }

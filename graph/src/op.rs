@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::{Array, InputId, NodeId, Problem};
+use crate::{Array, InputId, MassDerivative, NodeId, Problem};
 
 /// Static positions along an axis.
 pub type Index = Arc<[u32]>;
@@ -145,6 +145,8 @@ pub enum Op {
     Max(NodeId, usize),
     /// log of the sum of exp along an axis, which is removed; -inf where all are.
     LogSumExp(NodeId, usize),
+    /// A function of as many numbers as the first axis has, which is removed.
+    Mass(MassDerivative, NodeId),
     /// Running sum along an axis; from the end when `reverse`.
     CumulativeSum {
         x: NodeId,
@@ -190,6 +192,7 @@ impl Op {
             | Op::Sum(x, _)
             | Op::Max(x, _)
             | Op::LogSumExp(x, _)
+            | Op::Mass(_, x)
             | Op::CumulativeSum { x, .. }
             | Op::Matrix(_, x)
             | Op::SumDraws(x)

@@ -410,6 +410,7 @@ impl Graph {
             | Op::Binary(..)
             | Op::Const(_)
             | Op::Input(_)
+            | Op::Mass(..)
             | Op::Matrix(..)
             | Op::LinearSolve { .. }
             | Op::Solve { .. } => false,

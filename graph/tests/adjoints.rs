@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use common::kinds::{BINARY, UNARY};
 use common::{gradient_error, run, weighted_total};
-use firebrand_graph::{Array, Binary, Expr, Graph, MatrixFunction, System, Unary};
+use firebrand_graph::{Array, Binary, Expr, Graph, Mass, MatrixFunction, System, Unary};
 use proptest::prelude::*;
 
 /// Numbers of the unit interval, stretched.
@@ -61,6 +61,46 @@ proptest! {
                 let first = g.slice(x, 0, 0, 2);
                 let second = g.slice(x, 0, 2, 2);
                 g.binary(*kind, &first, &second)
+            })?;
+        }
+    }
+
+    #[test]
+    fn masses_and_their_slopes(unit in units(4)) {
+        // Arguments between these bounds, on both sides of where the algorithms change.
+        const MASSES: [(Mass, &[[f64; 2]]); 5] = [
+            (Mass::LogGammaP, &[[0.5, 8.0], [0.5, 9.0]]),
+            (Mass::LogGammaQ, &[[0.5, 8.0], [0.5, 9.0]]),
+            (Mass::LogBeta, &[[0.5, 20.0], [0.5, 6.0], [0.2, 0.8]]),
+            (Mass::LogStudentT, &[[0.5, 30.0], [-3.0, 3.0]]),
+            (Mass::InvPhi, &[[0.01, 0.99]]),
+        ];
+        for (mass, bounds) in MASSES {
+            let at: Vec<f64> = (bounds.iter().zip(&unit))
+                .map(|([low, high], u)| low + u * (high - low))
+                .collect();
+            // One number for x and 1 - x, which belong together.
+            let free = mass.arguments().min(3);
+            let arguments = |g: &mut Graph, x: &Expr| {
+                let mut arguments: Vec<Expr> = (0..free).map(|i| g.slice(x, 0, i, 1)).collect();
+                if mass == Mass::LogBeta {
+                    let rest = g.sub(&1.0.into(), &arguments[2]);
+                    arguments.push(rest);
+                }
+                arguments
+            };
+            let at = at.repeat(2);
+            check(free, &at, |g, x| {
+                let arguments = arguments(g, x);
+                g.mass(mass, &arguments)
+            })?;
+            // Second derivatives.
+            check(free, &at, |g, x| {
+                let arguments = arguments(g, x);
+                let value = g.mass(mass, &arguments);
+                let output = g.sum_all(&value);
+                let output = g.node_of(&output);
+                g.gradient(output, &[x.as_node().unwrap()]).remove(0)
             })?;
         }
     }

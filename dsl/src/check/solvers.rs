@@ -76,11 +76,10 @@ impl Checker {
                 Diagnostic::error(function.span, message).label(format!("returns `{returns}`"));
             return self.wrong(diagnostic, span);
         }
-        let must_be_data = match (solver.form, &tolerances) {
+        let must_be_data = match solver.form {
             // All but the parameters.
-            (Form::Older, _) => &args[passed.start + 1..],
-            (_, Some(tolerances)) => &args[tolerances.clone()],
-            (_, None) => &[],
+            Form::Older => &args[passed.start + 1..],
+            _ => &args[LEADING..passed.start],
         };
         let params = &self.functions[number].params;
         let declared_data = args[passed.clone()]
@@ -101,8 +100,7 @@ impl Checker {
         let mut args: Vec<Option<hir::Expression>> = args.into_iter().map(Some).collect();
         let mut take = |i: usize| args[i].take().unwrap_or_else(|| unknown(span));
         let [state_value, initial_time, times] = std::array::from_fn(&mut take);
-        let tolerances =
-            tolerances.map(|range| Box::new(std::array::from_fn(|i| take(range.start + i))));
+        let tolerances = tolerances.map(|positions: Tolerances| Box::new(positions.map(&mut take)));
         let arguments = passed.map(take).collect();
         hir::Expression {
             kind: ExpressionKind::Solve(Box::new(hir::Solve {
@@ -131,15 +129,18 @@ impl Checker {
 fn state_type(form: Form) -> Type {
     match form {
         Form::Older => Type::Real.array(),
-        Form::Current | Form::WithTolerances => Type::Vector,
+        Form::Current | Form::WithTolerances | Form::Adjoint => Type::Vector,
     }
 }
 
 type Positions = std::ops::Range<usize>;
 
+/// Where relative tolerance, absolute tolerance and number of steps are.
+type Tolerances = [usize; 3];
+
 /// Which of the arguments (the function not counted) are tolerances, and which are passed on to the function; `None` where their
 /// types are not what the solver takes.
-fn split(form: Form, types: &[Type]) -> Option<(Option<Positions>, Positions)> {
+fn split(form: Form, types: &[Type]) -> Option<(Option<Tolerances>, Positions)> {
     let leading = [state_type(form), Type::Real, Type::Real.array()];
     let fit = |expected: &[Type], first: usize| {
         types.len() >= first + expected.len()
@@ -154,16 +155,32 @@ fn split(form: Form, types: &[Type]) -> Option<(Option<Positions>, Positions)> {
     let tolerances = [Type::Real, Type::Real, Type::Int];
     match form {
         Form::Current => Some((None, LEADING..types.len())),
-        Form::WithTolerances => fit(&tolerances, LEADING)
-            .then_some((Some(LEADING..LEADING + 3), LEADING + 3..types.len())),
+        Form::WithTolerances => fit(&tolerances, LEADING).then_some((
+            Some(std::array::from_fn(|i| LEADING + i)),
+            LEADING + 3..types.len(),
+        )),
+        Form::Adjoint => {
+            let (real, vector, int) = (Type::Real, Type::Vector, Type::Int);
+            let settings = [
+                [&real, &vector, &real, &vector, &real, &real].as_slice(),
+                &[&int; 5],
+            ]
+            .concat();
+            let settings: Vec<Type> = settings.into_iter().cloned().collect();
+            fit(&settings, LEADING).then_some((
+                Some([LEADING, LEADING + 1, LEADING + 6]),
+                LEADING + settings.len()..types.len(),
+            ))
+        }
         Form::Older => {
             let passed = [Type::Real.array(), Type::Real.array(), Type::Int.array()];
             let after = LEADING + passed.len();
             // The number of steps may be written as a real here: `1e6`.
             let with =
                 types.len() == after + 3 && fit(&[Type::Real, Type::Real, Type::Real], after);
+            let tolerances = std::array::from_fn(|i| after + i);
             (fit(&passed, LEADING) && (types.len() == after || with))
-                .then(|| (with.then_some(after..after + 3), LEADING..after))
+                .then(|| (with.then_some(tolerances), LEADING..after))
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The names of Stan's library, so that what is not supported is told apart from what is misspelt.
 
-/// Whether Stan 2.35 has a function of this name, supported here or not. `_lupdf` and `_lupmf` count as `_lpdf` and
+/// Whether Stan has a function of this name, supported here or not. `_lupdf` and `_lupmf` count as `_lpdf` and
 /// `_lpmf`.
 pub fn known_to_stan(name: &str) -> bool {
-    let known = |name: &str| NAMES.binary_search(&name).is_ok();
+    let known = |name: &str| NAMES.binary_search(&name).is_ok() || LATER.contains(&name);
     match (name.strip_suffix("_lupdf"), name.strip_suffix("_lupmf")) {
         (Some(stem), _) => known(&format!("{stem}_lpdf")),
         (_, Some(stem)) => known(&format!("{stem}_lpmf")),
@@ -98,6 +98,21 @@ const NAMES: &[&str] = &[
     "von_mises_lccdf", "von_mises_lcdf", "von_mises_lpdf", "von_mises_rng", "weibull_cdf", "weibull_lccdf",
     "weibull_lcdf", "weibull_lpdf", "weibull_rng", "wiener_lpdf", "wishart_cholesky_lpdf", "wishart_cholesky_rng",
     "wishart_lpdf", "wishart_rng", "zeros_array", "zeros_int_array", "zeros_row_vector", "zeros_vector",
+];
+
+/// What came after Stan 2.35.
+#[rustfmt::skip]
+const LATER: &[&str] = &[
+    "beta_neg_binomial_cdf", "beta_neg_binomial_lccdf", "beta_neg_binomial_lcdf", "beta_neg_binomial_lpmf",
+    "beta_neg_binomial_rng", "yule_simon_cdf", "yule_simon_lccdf", "yule_simon_lcdf", "yule_simon_lpmf",
+    "yule_simon_rng", "laplace_marginal", "laplace_marginal_tol", "laplace_marginal_bernoulli_logit_lpmf",
+    "laplace_marginal_tol_bernoulli_logit_lpmf", "laplace_marginal_neg_binomial_2_log_lpmf",
+    "laplace_marginal_tol_neg_binomial_2_log_lpmf", "laplace_marginal_poisson_log_lpmf",
+    "laplace_marginal_tol_poisson_log_lpmf", "laplace_latent_rng", "laplace_latent_tol_rng",
+    "lower_upper_bound_constrain", "lower_bound_constrain", "upper_bound_constrain", "offset_multiplier_constrain",
+    "ordered_constrain", "positive_ordered_constrain", "simplex_constrain", "stochastic_column_constrain",
+    "stochastic_row_constrain", "sum_to_zero_constrain", "unit_vectors_constrain", "cholesky_factor_corr_constrain",
+    "cholesky_factor_cov_constrain", "corr_matrix_constrain", "cov_matrix_constrain",
 ];
 
 #[cfg(test)]

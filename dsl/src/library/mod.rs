@@ -10,7 +10,6 @@ mod distributions;
 mod formula;
 mod functions;
 mod known;
-mod quantile;
 mod signature;
 mod solvers;
 mod special;
@@ -128,13 +127,18 @@ const TABLES: &[&[Function]] = &[
     distributions::glm::TABLE,
     distributions::correlation::TABLE,
     distributions::cumulative::TABLE,
+    distributions::state_space::TABLE,
     distributions::cumulative::OTHERS,
     distributions::incomplete::TABLE,
+    distributions::incomplete::OTHERS,
     functions::construct::CONSTANTS,
     functions::construct::TABLE,
     functions::covariances::TABLE,
     functions::elementwise::TABLE,
     functions::elementwise::OTHERS,
+    functions::exponential::TABLE,
+    functions::factors::TABLE,
+    functions::hidden_markov::TABLE,
     functions::integers::TABLE,
     functions::linear::TABLE,
     functions::matrices::TABLE,
@@ -145,8 +149,10 @@ const TABLES: &[&[Function]] = &[
     functions::pairs::INT_SECOND,
     functions::pairs::OTHERS,
     functions::parts::TABLE,
+    functions::incomplete::TABLE,
     functions::reductions::TABLE,
     functions::reshape::TABLE,
+    functions::sparse::TABLE,
 ];
 
 /// The function of this name. All constants are kept, so `_lupdf` is `_lpdf` and `_lupmf` is `_lpmf`.

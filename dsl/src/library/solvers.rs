@@ -24,6 +24,10 @@ pub enum Form {
     Current,
     /// `(f, state, initial_time, times, relative_tolerance, absolute_tolerance, max_steps, ...)`
     WithTolerances,
+    /// `(f, state, initial_time, times, relative_tolerance, absolute_tolerances, relative_tolerance_backward,
+    /// absolute_tolerances_backward, relative_tolerance_quadrature, absolute_tolerance_quadrature, max_steps,
+    /// steps_between_checkpoints, interpolation, solver_forward, solver_backward, ...)`
+    Adjoint,
     /// `(f, state, initial_time, times, parameters, x_r, x_i)`, and perhaps the tolerances
     Older,
 }
@@ -62,6 +66,9 @@ impl Solver {
             Form::WithTolerances => format!(
                 "array[] vector {name}(f, vector state, real time, array[] real times,\n    data real relative, data real absolute, int steps, ...)"
             ),
+            Form::Adjoint => format!(
+                "array[] vector {name}(f, vector state, real time, array[] real times,\n    data real relative, data vector absolute, data real relative_backward, data vector absolute_backward,\n    data real relative_quadrature, data real absolute_quadrature, int steps, int checkpoint, int interpolation,\n    int forward, int backward, ...)"
+            ),
             Form::Older => format!(
                 "array[,] real {name}(f, array[] real state, real time, array[] real times, array[] real parameters,\n    data array[] real x_r, array[] int x_i)"
             ),
@@ -70,7 +77,8 @@ impl Solver {
 }
 
 /// Every solver. Cash and Karp's method and that of Adams are for equations that are not stiff, as Dormand and Prince's is, which
-/// takes their place; Radau IIA takes that of the backward differentiation formulas.
+/// takes their place; Radau IIA takes that of the backward differentiation formulas. Derivatives are sensitivities that are solved
+/// forwards, so of the adjoint solver's settings those of its backward solve and its checkpoints have no meaning.
 const SOLVERS: &[Solver] = &[
     Solver::explicit("ode_rk45", Form::Current),
     Solver::explicit("ode_rk45_tol", Form::WithTolerances),
@@ -80,6 +88,7 @@ const SOLVERS: &[Solver] = &[
     Solver::multistep("ode_adams_tol", Method::Explicit, Form::WithTolerances),
     Solver::multistep("ode_bdf", Method::Implicit, Form::Current),
     Solver::multistep("ode_bdf_tol", Method::Implicit, Form::WithTolerances),
+    Solver::multistep("ode_adjoint_tol_ctl", Method::Implicit, Form::Adjoint),
     Solver::explicit("integrate_ode", Form::Older),
     Solver::explicit("integrate_ode_rk45", Form::Older),
     Solver::multistep("integrate_ode_adams", Method::Explicit, Form::Older),

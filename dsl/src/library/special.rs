@@ -1,8 +1,6 @@
 //! Functions of known numbers that neither the standard library nor the graph has.
 
-use firebrand_graph::{Unary, lgamma};
-use statrs::function::beta::beta_reg;
-use statrs::function::gamma::{gamma_lr, gamma_ur};
+use firebrand_graph::{Unary, inv_phi, lgamma};
 
 /// log of a standard normal's normalising constant: log(2 pi) / 2
 pub(crate) const HALF_LOG_TWO_PI: f64 = 0.918_938_533_204_672_8;
@@ -55,33 +53,17 @@ pub(crate) fn log_phi(z: f64) -> f64 {
     -0.5 * z * z - HALF_LOG_TWO_PI - fraction.ln()
 }
 
-/// The regularised lower incomplete gamma function: 0 at 0, 1 at infinity.
-pub(crate) fn gamma_p(a: f64, x: f64) -> f64 {
-    incomplete_gamma(a, x, 0.0, gamma_lr)
-}
-
-/// The regularised upper incomplete gamma function: 1 at 0, 0 at infinity.
-pub(crate) fn gamma_q(a: f64, x: f64) -> f64 {
-    incomplete_gamma(a, x, 1.0, gamma_ur)
-}
-
-fn incomplete_gamma(a: f64, x: f64, at_zero: f64, inside: fn(f64, f64) -> f64) -> f64 {
-    if x == 0.0 {
-        at_zero
-    } else if x == f64::INFINITY {
-        1.0 - at_zero
-    } else if a > 0.0 && a.is_finite() && x > 0.0 {
-        inside(a, x)
-    } else {
-        f64::NAN
+/// The standard normal's quantile of the probability exp(x).
+pub(crate) fn std_normal_log_quantile(x: f64) -> f64 {
+    if x > -std::f64::consts::LN_2 {
+        return -inv_phi(-x.exp_m1());
     }
-}
-
-/// The regularised incomplete beta function.
-pub(crate) fn inc_beta(a: f64, b: f64, x: f64) -> f64 {
-    if a > 0.0 && b > 0.0 && (0.0..=1.0).contains(&x) {
-        beta_reg(a, b, x)
-    } else {
-        f64::NAN
+    if x > -500.0 || !x.is_finite() {
+        return inv_phi(x.exp());
     }
+    // Newton's steps from the leading term; the slope is the density over the mass.
+    (0..20).fold(-(-2.0 * x).sqrt(), |z, _| {
+        let log_mass = log_phi(z);
+        z - (log_mass - x) * (log_mass + 0.5 * z * z + HALF_LOG_TWO_PI).exp()
+    })
 }

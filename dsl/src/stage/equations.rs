@@ -99,15 +99,20 @@ impl Interpreter<'_> {
         Ok(options)
     }
 
-    /// A known positive number, the same in all lanes.
+    /// A known positive number, the same in all lanes: the least, of tolerances for each state.
     fn positive(&mut self, expression: &Expression, what: &str, scope: &Scope) -> Staged<f64> {
         let value = self.evaluate(expression, scope)?.to_reals();
         let Some(known) = value.as_data() else {
             let message = format!("{what} that depends on parameters");
             return self.unsupported(expression.span, message);
         };
-        let Some(number) = known.uniform_value() else {
-            return self.one_by_one();
+        let each_state = expression.type_ == Type::Vector;
+        let number = match known.uniform_value() {
+            Some(number) => number,
+            None if each_state && known.shape()[0] == 1 => {
+                known.data().iter().copied().fold(f64::INFINITY, f64::min)
+            }
+            None => return self.one_by_one(),
         };
         if !(number > 0.0 && number.is_finite()) {
             let message = format!("{what} must be positive and finite, but is {number}");

@@ -337,6 +337,7 @@ impl<'g> Pass<'g> {
             Op::Sum(x, axis) => self.sum(x, axis, cotangent),
             Op::Max(x, axis) => self.max(node, x, axis, cotangent),
             Op::LogSumExp(x, axis) => self.log_sum_exp(node, x, axis, cotangent),
+            Op::Mass(mass, x) => self.mass(mass, x, cotangent),
             Op::CumulativeSum { x, axis, reverse } => {
                 let back = self.graph.cumulative_sum(cotangent, axis, !reverse);
                 self.give(x, back);

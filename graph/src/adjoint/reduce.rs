@@ -1,7 +1,7 @@
 //! Adjoints of reductions and products.
 
 use super::Pass;
-use crate::{Binary, Expr, NodeId};
+use crate::{Array, Binary, Expr, MassDerivative, NodeId, Op, Shape};
 
 impl Pass<'_> {
     /// A reduced value, repeated along the axis that the reduction of `x` removed.
@@ -35,6 +35,31 @@ impl Pass<'_> {
         let weight = self.exp_of_difference(&x.into(), &total);
         let back = self.restore(cotangent, x, axis);
         let back = self.times(&back, &weight);
+        self.give(x, back);
+    }
+
+    pub(super) fn mass(&mut self, mass: MassDerivative, x: NodeId, cotangent: &Expr) {
+        let mut row = Shape::from_slice(&[1]);
+        row.extend_from_slice(&self.graph.shape(cotangent));
+        // Of arguments that are known, nothing is asked.
+        let parts = match &self.graph.node(x).op {
+            Op::Concat(parts, 0) if parts.len() == mass.mass.arguments() => parts.clone(),
+            _ => Vec::new(),
+        };
+        let rows: Vec<Expr> = (0..mass.mass.arguments() as u8)
+            .map(|argument| {
+                let part = parts.get(usize::from(argument));
+                if part.is_some_and(|part| !self.wanted[part.index()]) {
+                    return Array::full(&row, 0.0).into();
+                }
+                let slope = self
+                    .graph
+                    .mass_derivative(mass.then_by(argument), &x.into());
+                let back = self.times(cotangent, &slope);
+                self.graph.reshape(&back, &row)
+            })
+            .collect();
+        let back = self.graph.concat(&rows, 0);
         self.give(x, back);
     }
 

@@ -1,7 +1,7 @@
 //! Reductions and products.
 
 use super::Facts;
-use crate::{Array, Expr, Graph, NodeId, Op, broadcast_shape, fold};
+use crate::{Array, Expr, Graph, Mass, MassDerivative, NodeId, Op, Shape, broadcast_shape, fold};
 
 /// Reductions and products.
 impl Graph {
@@ -59,6 +59,43 @@ impl Graph {
     /// log of the sum of exp along an axis, which is removed.
     pub fn log_sum_exp(&mut self, x: &Expr, axis: usize) -> Expr {
         self.reduction(x, axis, fold::log_sum_exp, Op::LogSumExp)
+    }
+
+    /// A mass or quantile, element by element; the arguments broadcast.
+    ///
+    /// # Panics
+    /// When there are not as many arguments as it takes, or their shapes do not fit each other.
+    pub fn mass(&mut self, mass: Mass, arguments: &[Expr]) -> Expr {
+        assert_eq!(arguments.len(), mass.arguments(), "arguments of {mass:?}");
+        let shape = arguments
+            .iter()
+            .try_fold(Shape::new(), |shape, x| {
+                broadcast_shape(&shape, &self.shape(x))
+            })
+            .expect("arguments of shapes that broadcast");
+        let mut row = Shape::from_slice(&[1]);
+        row.extend_from_slice(&shape);
+        let rows: Vec<Expr> = arguments
+            .iter()
+            .map(|x| {
+                let x = self.broadcast_to(x, &shape);
+                self.reshape(&x, &row)
+            })
+            .collect();
+        let stacked = self.concat(&rows, 0);
+        self.mass_derivative(MassDerivative::none(mass), &stacked)
+    }
+
+    /// The same, or a derivative, of arguments along the first axis.
+    pub(crate) fn mass_derivative(&mut self, mass: MassDerivative, x: &Expr) -> Expr {
+        match &self.resolved(x) {
+            Expr::Data(array) => fold::mass(mass, array).into(),
+            Expr::Node(node) => {
+                let Facts { mut shape, batched } = self.facts(*node);
+                shape.remove(0);
+                self.push(Op::Mass(mass, *node), shape, batched).into()
+            }
+        }
     }
 
     /// Running sum along an axis, from the end when `reverse`.

@@ -83,6 +83,7 @@ fn evaluate(node: &Node, values: &[Vec<Array>], inputs: &[&[f64]], draw: usize) 
         Op::Sum(x, axis) => fold::sum(get(x), *axis),
         Op::Max(x, axis) => fold::max(get(x), *axis),
         Op::LogSumExp(x, axis) => fold::log_sum_exp(get(x), *axis),
+        Op::Mass(mass, x) => fold::mass(*mass, get(x)),
         Op::CumulativeSum { x, axis, reverse } => fold::cumulative_sum(get(x), *axis, *reverse),
         Op::Matmul(x, y) => fold::matmul(get(x), get(y)),
         Op::Matrix(kind, x) => linear::matrix_function(*kind, get(x)),

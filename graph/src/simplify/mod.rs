@@ -96,6 +96,7 @@ impl Graph {
             Op::Sum(x, axis) => self.sum(&now(x), axis),
             Op::Max(x, axis) => self.max(&now(x), axis),
             Op::LogSumExp(x, axis) => self.log_sum_exp(&now(x), axis),
+            Op::Mass(mass, x) => self.mass_derivative(mass, &now(x)),
             Op::CumulativeSum { x, axis, reverse } => self.cumulative_sum(&now(x), axis, reverse),
             Op::Matmul(x, y) => self.matmul(&now(x), &now(y)),
             Op::Matrix(kind, x) => self.matrix_function(kind, &now(x)),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use firebrand_graph::{Array, Binary, Expr, Graph, MatrixFunction, NodeId, System, Unary};
+use firebrand_graph::{Array, Binary, Expr, Graph, Mass, MatrixFunction, NodeId, System, Unary};
 use rand::prelude::*;
 use rand::rngs::StdRng;
 
@@ -153,9 +153,14 @@ fn random_value(g: &mut Graph, values: &[Expr], rng: &mut StdRng) -> Option<Expr
         }
         12 if rank > 0 => {
             let axis = rng.random_range(0..rank);
-            match rng.random_range(0..3) {
+            match rng.random_range(0..4) {
                 0 => g.sum(&x, axis),
                 1 => g.max(&x, axis),
+                2 => {
+                    let bounded = g.unary(Unary::Tanh, &x);
+                    let positive = g.exp(&bounded);
+                    g.mass(Mass::LogGammaQ, &[positive, 0.7.into()])
+                }
                 _ => g.log_sum_exp(&x, axis),
             }
         }

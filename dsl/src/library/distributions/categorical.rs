@@ -39,15 +39,15 @@ const RANDOM: &[&str] = &["int(vector)"];
 fn categorical(call: &mut Call) -> Result<Value, Failure> {
     let theta = call.real(1);
     require_simplex(call, &theta, "Probabilities parameter");
-    let logs = call.graph.log(&theta);
-    chosen(call, &call.int(0), &logs)
+    // Logarithms of what is chosen only: other categories may have no chance at all.
+    chosen(call, &call.int(0), &theta, Graph::log)
 }
 
 fn categorical_logit(call: &mut Call) -> Result<Value, Failure> {
     let beta = call.real(1);
     call.check(&beta, finite("log odds parameter"));
     let logs = log_softmax(call.graph, &beta);
-    chosen(call, &call.int(0), &logs)
+    chosen(call, &call.int(0), &logs, as_they_are)
 }
 
 /// Log odds alpha + x beta, a row of them for each row of x.
@@ -82,17 +82,27 @@ fn categorical_logit_glm(call: &mut Call) -> Result<Value, Failure> {
     let eta = graph.add(&product, &alpha);
     let logs = log_softmax(graph, &eta);
     if rows < outcomes {
-        return chosen(call, &y, &logs);
+        return chosen(call, &y, &logs, as_they_are);
     }
     // One outcome for each row, as lanes; then all of them.
-    let each = chosen(call, &Ints::new([outcomes], y.data.to_vec()), &logs)?.to_reals();
+    let each = Ints::new([outcomes], y.data.to_vec());
+    let each = chosen(call, &each, &logs, as_they_are)?.to_reals();
     let total = call.graph.sum_all(&each);
     Ok(Value::Real(call.graph.reshape(&total, &[1])))
 }
 
-/// The sum of the logs `[lanes|1, categories]` of the categories that y names, for each lane.
-fn chosen(call: &mut Call, y: &Ints, logs: &Expr) -> Result<Value, Failure> {
-    let categories = call.graph.shape(logs)[1];
+fn as_they_are(_: &mut Graph, logs: &Expr) -> Expr {
+    logs.clone()
+}
+
+/// The sum of the logs, made by `log` of `x`, `[lanes|1, categories]`, of the categories that y names, for each lane.
+fn chosen(
+    call: &mut Call,
+    y: &Ints,
+    x: &Expr,
+    log: fn(&mut Graph, &Expr) -> Expr,
+) -> Result<Value, Failure> {
+    let categories = call.graph.shape(x)[1];
     if !named(call, y, categories) {
         return Ok(Value::real(f64::NEG_INFINITY));
     }
@@ -108,12 +118,14 @@ fn chosen(call: &mut Call, y: &Ints, logs: &Expr) -> Result<Value, Failure> {
             [present.len(), 1],
             present.iter().map(|k| counts[*k as usize]).collect(),
         );
-        let logs = take(call.graph, logs, 1, &present);
+        let present = take(call.graph, x, 1, &present);
+        let logs = log(call.graph, &present);
         let total = call.graph.matmul(&logs, &counts.into());
         let lanes = call.graph.shape(&total)[0];
         return Ok(Value::Real(call.graph.reshape(&total, &[lanes])));
     }
-    let picked = pick(call.graph, logs, y);
+    let picked = pick(call.graph, x, y);
+    let picked = log(call.graph, &picked);
     let total = if rows > 1 {
         call.graph.sum(&picked, 1)
     } else {

@@ -84,8 +84,7 @@ fn neg_binomial_2(call: &mut Call) -> Result<Value, Failure> {
         vec![
             n.times_log(&odds),
             -(odds.log1p() * (&n + &phi)),
-            (&n + &phi).lgamma(),
-            -phi.lgamma(),
+            phi.log_rising(&n),
             -(n + 1.0).lgamma(),
         ]
     })

@@ -53,8 +53,13 @@ pub(in crate::library) const TABLE: &[Function] = cumulative! {
     above |[y]| vec![log_normal_mass(&-y)];
 
     "lognormal" R3 [NONNEGATIVE_Y, LOCATION, SCALE];
-    below |[y, mu, sigma]| vec![log_normal_mass(&standard(&y.log(), &mu, &sigma))];
-    above |[y, mu, sigma]| vec![log_normal_mass(&-standard(&y.log(), &mu, &sigma))];
+    below |[y, mu, sigma]| {
+        let (y, outside) = y.within(&y.is_positive(), 1.0);
+        vec![log_normal_mass(&standard(&y.log(), &mu, &sigma)), outside]
+    };
+    above |[y, mu, sigma]| {
+        above_zero(&y, |y| log_normal_mass(&-standard(&y.log(), &mu, &sigma)))
+    };
 
     "logistic" R3 [Y, LOCATION, SCALE];
     below |[y, mu, sigma]| vec![-(-standard(&y, &mu, &sigma)).log1p_exp()];
@@ -70,19 +75,22 @@ pub(in crate::library) const TABLE: &[Function] = cumulative! {
 
     "gumbel" R3 [Y, LOCATION, positive("Scale parameter")];
     below |[y, mu, beta]| vec![-(-standard(&y, &mu, &beta)).exp()];
-    above |[y, mu, beta]| vec![(-(-standard(&y, &mu, &beta)).exp()).log1m_exp()];
+    above |[y, mu, beta]| vec![log1m_exp_exp(&standard(&y, &mu, &beta))];
 
     "exponential" R2 [NONNEGATIVE_Y, INVERSE_SCALE];
     below |[y, beta]| vec![(-(y * beta)).log1m_exp()];
     above |[y, beta]| vec![-(y * beta)];
 
     "weibull" R3 [NONNEGATIVE_Y, SHAPE, SCALE];
-    below |[y, alpha, sigma]| vec![(-log_ratio(&y, &alpha, &sigma).exp()).log1m_exp()];
-    above |[y, alpha, sigma]| vec![-log_ratio(&y, &alpha, &sigma).exp()];
+    below |[y, alpha, sigma]| {
+        let (y, outside) = y.within(&y.is_positive(), 1.0);
+        vec![log1m_exp_exp(&-log_ratio(&y, &alpha, &sigma)), outside]
+    };
+    above |[y, alpha, sigma]| above_zero(&y, |y| -log_ratio(y, &alpha, &sigma).exp());
 
     "frechet" R3 [POSITIVE_Y, SHAPE, SCALE];
     below |[y, alpha, sigma]| vec![-(-log_ratio(&y, &alpha, &sigma)).exp()];
-    above |[y, alpha, sigma]| vec![(-(-log_ratio(&y, &alpha, &sigma)).exp()).log1m_exp()];
+    above |[y, alpha, sigma]| vec![log1m_exp_exp(&log_ratio(&y, &alpha, &sigma))];
 
     "rayleigh" R2 [NONNEGATIVE_Y, positive("Scale parameter")];
     below |[y, sigma]| vec![((y * sigma.recip()).square() * -0.5).log1m_exp()];
@@ -132,7 +140,7 @@ pub(in crate::library) const OTHERS: &[Function] = &[
     }),
 ];
 
-fn exp_of(call: &mut Call, value: Result<Value, Failure>) -> Result<Value, Failure> {
+pub(super) fn exp_of(call: &mut Call, value: Result<Value, Failure>) -> Result<Value, Failure> {
     let logs = value?.to_reals();
     Ok(Value::Real(call.graph.exp(&logs)))
 }
@@ -166,6 +174,20 @@ fn standard<'s>(y: &Num<'s>, mu: &Num<'s>, sigma: &Num<'s>) -> Num<'s> {
 /// alpha log(y / sigma)
 fn log_ratio<'s>(y: &Num<'s>, alpha: &Num<'s>, sigma: &Num<'s>) -> Num<'s> {
     (y.log() - sigma.log()) * alpha
+}
+
+/// The mass above y, all of it where y is zero.
+pub(super) fn above_zero<'s>(y: &Num<'s>, mass: impl FnOnce(&Num<'s>) -> Num<'s>) -> Vec<Num<'s>> {
+    let inside = y.is_positive();
+    let (y, _) = y.within(&inside, 1.0);
+    vec![inside.select(mass(&y), 0.0)]
+}
+
+/// log(1 - exp(-exp(-z))), which is -z where exp(-z) is too small for a number.
+fn log1m_exp_exp<'s>(z: &Num<'s>) -> Num<'s> {
+    let joint = z.constant(600.0);
+    let near = (-(-z.binary(Binary::Min, &joint)).exp()).log1m_exp();
+    near - (z.binary(Binary::Max, &joint) - joint)
 }
 
 /// log of a standard Laplace distribution's mass below z

@@ -88,7 +88,7 @@ fn student_t(call: &mut Call) -> Result<Value, Failure> {
         let spread = &sigma * nu.sqrt();
         vec![
             -(squared_distance(&y, &mu, &spread).log1p() * (&half + 0.5)),
-            (&half + 0.5).lgamma() - half.lgamma() - nu.log() * 0.5,
+            half.log_rising(&half.constant(0.5)) - nu.log() * 0.5,
             -sigma.log(),
             y.constant(-0.5 * PI.ln()),
         ]

@@ -15,5 +15,9 @@ pub(super) mod multivariate;
 pub(super) mod ordered;
 pub(super) mod positive;
 pub(super) mod simplex;
+pub(super) mod state_space;
 mod terms;
+
+pub(super) use simplex::require_simplex;
+pub(super) use terms::unit;
 pub(super) mod wishart;

@@ -28,7 +28,7 @@ const TOLERANCE: f64 = 1e-8;
 const COMPUTED_TOLERANCE: f64 = 1e-5;
 
 /// Rejects the draws for which `x` (its last axis) has a negative element or does not sum to one.
-pub(super) fn require_simplex(call: &mut Call, x: &Expr, what: &'static str) {
+pub(in crate::library) fn require_simplex(call: &mut Call, x: &Expr, what: &'static str) {
     call.check(x, nonnegative(what));
     let axis = call.graph.shape(x).len() - 1;
     let total = call.graph.sum(x, axis);

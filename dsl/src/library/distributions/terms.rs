@@ -22,7 +22,7 @@ pub(super) fn squared_distance<'s>(y: &Num<'s>, mu: &Num<'s>, sigma: &Num<'s>) -
 }
 
 /// A uniform number between 0 and 1, both excluded.
-pub(super) fn unit(rng: &mut ChaCha8Rng) -> f64 {
+pub(in crate::library) fn unit(rng: &mut ChaCha8Rng) -> f64 {
     Open01.sample(rng)
 }
 
@@ -73,8 +73,7 @@ pub(super) fn neg_binomial_2_log_terms<'s>(
     vec![
         n * log_odds,
         -(log_odds.log1p_exp() * (n + phi)),
-        (n + phi).lgamma(),
-        -phi.lgamma(),
+        phi.log_rising(n),
         -(n + 1.0).lgamma(),
     ]
 }

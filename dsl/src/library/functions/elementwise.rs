@@ -6,10 +6,7 @@ use firebrand_graph::Unary;
 
 use super::arrange::keep_type;
 use crate::library::call::{Call, Failure};
-use crate::library::checks::probability;
-use crate::library::density::known;
-use crate::library::formula::{Num, Sheet, map};
-use crate::library::quantile;
+use crate::library::formula::{Num, Sheet};
 use crate::library::{Function, Signature};
 use crate::types::Type;
 use crate::value::{Ints, Value};
@@ -92,8 +89,6 @@ pub(in crate::library) const OTHERS: &[Function] = &[
             })
         },
     ),
-    Function::elementwise("inv_Phi", inv_phi),
-    Function::elementwise("std_normal_qf", inv_phi),
 ];
 
 fn elementwise(
@@ -149,11 +144,4 @@ fn abs(call: &mut Call) -> Result<Value, Failure> {
         }
         Value::Real(_) => elementwise(call, |x| x.abs()),
     }
-}
-
-fn inv_phi(call: &mut Call) -> Result<Value, Failure> {
-    let x = call.real(0);
-    call.check(&x, probability("Probability variable"));
-    let known = known(call, &x)?;
-    Ok(Value::Real(map(&known, quantile::inv_phi).into()))
 }

@@ -4,8 +4,6 @@ use firebrand_graph::{Binary, Unary};
 
 use crate::library::Function;
 use crate::library::call::{Call, Failure, align};
-use crate::library::checks::not_nan;
-use crate::library::density::{known, known_rows};
 use crate::library::formula::{Num, Sheet};
 use crate::library::special;
 use crate::types::Type;
@@ -77,25 +75,13 @@ pub(in crate::library) const INT_SECOND: &[Function] = &[
     ),
 ];
 
-/// Functions of three arguments, and of known ones.
-pub(in crate::library) const OTHERS: &[Function] = &[
-    Function::rule(
-        "fma",
-        three_type,
-        &["T(T, T, T)  with T any container of reals, or a real"],
-        fma,
-    ),
-    Function::elementwise_pair("gamma_p", |call| known_only(call, special::gamma_p)),
-    Function::elementwise_pair("gamma_q", |call| known_only(call, special::gamma_q)),
-    Function::listed("inc_beta", &["real(real, real, real)"], |call| {
-        let arguments = [
-            not_nan("first shape"),
-            not_nan("second shape"),
-            not_nan("x"),
-        ];
-        known_rows(call, arguments, |[a, b, x]| special::inc_beta(a, b, x))
-    }),
-];
+/// Functions of three arguments.
+pub(in crate::library) const OTHERS: &[Function] = &[Function::rule(
+    "fma",
+    three_type,
+    &["T(T, T, T)  with T any container of reals, or a real"],
+    fma,
+)];
 
 fn pair(
     call: &mut Call,
@@ -108,7 +94,9 @@ fn pair(
 }
 
 /// The arguments with as many axes each; containers must be of one size.
-fn aligned<const N: usize>(call: &mut Call) -> Result<[firebrand_graph::Expr; N], Failure> {
+pub(super) fn aligned<const N: usize>(
+    call: &mut Call,
+) -> Result<[firebrand_graph::Expr; N], Failure> {
     let arguments: [_; N] = std::array::from_fn(|i| call.real(i));
     let dims: [_; N] = std::array::from_fn(|i| call.dims(i));
     let mut containers = dims.iter().filter(|dims| !dims.is_empty());
@@ -122,13 +110,6 @@ fn aligned<const N: usize>(call: &mut Call) -> Result<[firebrand_graph::Expr; N]
     }
     let rank = 1 + dims.iter().map(|dims| dims.len()).max().unwrap_or(0);
     Ok(arguments.map(|x| align(call.graph, &x, rank)))
-}
-
-fn known_only(call: &mut Call, function: fn(f64, f64) -> f64) -> Result<Value, Failure> {
-    for i in 0..2 {
-        known(call, &call.real(i))?;
-    }
-    pair(call, |x, y| x.known_pair(y, function))
 }
 
 fn truncated<'s>(x: &Num<'s>) -> Num<'s> {

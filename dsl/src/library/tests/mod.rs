@@ -2,6 +2,8 @@
 
 mod containers;
 mod densities;
+mod edges;
+mod factors;
 mod functions;
 mod integrals;
 mod linear;

@@ -30,6 +30,17 @@ fn along_loop<const FMA: bool>(kind: Along, to: &mut [f64], x: &[f64], size: usi
                 running_sum(to, x, size, inner, reverse);
             }
         }
+        Along::Mass(mass) => {
+            let mut arguments = vec![0.0; size];
+            for (to, x) in to.chunks_exact_mut(inner).zip(x.chunks_exact(size * inner)) {
+                for (i, to) in to.iter_mut().enumerate() {
+                    for (argument, line) in arguments.iter_mut().zip(x.chunks_exact(inner)) {
+                        *argument = line[i];
+                    }
+                    *to = mass.apply(&arguments);
+                }
+            }
+        }
         Along::Max | Along::LogSumExp => {
             for (to, x) in to.chunks_exact_mut(inner).zip(x.chunks_exact(size * inner)) {
                 if inner == 1 {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::rows::{Few, RowMap};
-use crate::{Array, MatrixFunction, NodeId, Problem, System};
+use crate::{Array, MassDerivative, MatrixFunction, NodeId, Problem, System};
 
 /// The number of a value: a node that is computed, or a rearranged copy of one.
 pub(super) type ValueId = usize;
@@ -113,7 +113,11 @@ impl Member {
 pub(super) enum Along {
     Max,
     LogSumExp,
-    CumulativeSum { reverse: bool },
+    /// Of the numbers along the axis.
+    Mass(MassDerivative),
+    CumulativeSum {
+        reverse: bool,
+    },
 }
 
 /// A product of matrices: for each pair of blocks, `[m, k]` by `[k, n]`.

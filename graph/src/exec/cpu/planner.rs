@@ -130,6 +130,7 @@ impl Planner<'_> {
             Op::Concat(parts, axis) => self.concat(node, &parts, axis),
             Op::Max(x, axis) => self.along(node, Along::Max, x, axis),
             Op::LogSumExp(x, axis) => self.along(node, Along::LogSumExp, x, axis),
+            Op::Mass(mass, x) => self.along(node, Along::Mass(mass), x, 0),
             Op::CumulativeSum { x, axis, reverse } => {
                 self.along(node, Along::CumulativeSum { reverse }, x, axis)
             }

@@ -285,7 +285,7 @@ impl Step {
                 let width = block.width(to.memory);
                 let rows = match kind {
                     Along::CumulativeSum { .. } => outer * size * inner,
-                    Along::Max | Along::LogSumExp => outer * inner,
+                    Along::Max | Along::LogSumExp | Along::Mass(_) => outer * inner,
                 };
                 let (to, rest) = split(memory, block.position(*to, 0), rows * width);
                 let x = rest.rows(block, *x, 0, outer * size * inner);

@@ -1,11 +1,20 @@
-//! Linear algebra, which Burn lacks: on the host, in 64 bits, and back.
+//! Linear algebra and masses of distributions, which Burn lacks: on the host, in 64 bits, and back.
 
 use super::value::{Place, Value};
-use crate::{Array, MatrixFunction, System, linear};
+use crate::{Array, MassDerivative, MatrixFunction, System, fold, linear};
 
 pub(super) fn matrix_function(kind: MatrixFunction, x: Value, place: &Place) -> Value {
     let rank = x.dims.len();
     to_device(&linear::matrix_function(kind, &to_host(x, rank)), place)
+}
+
+/// The arguments lie along the first axis, behind the draws on the host.
+pub(super) fn mass(mass: MassDerivative, x: Value, place: &Place) -> Value {
+    let rank = x.dims.len();
+    let mut axes: Vec<usize> = (0..rank).collect();
+    axes.swap(0, 1);
+    let by_draw = to_host(x, rank);
+    to_device(&fold::mass(mass, &fold::permute(&by_draw, &axes)), place)
 }
 
 pub(super) fn solve(system: System, matrix: Value, right: Value, place: &Place) -> Value {

@@ -296,6 +296,7 @@ impl OnDevice {
             (Op::LogSumExp(x, axis), _) => {
                 reduced(operations::log_sum_exp(get(*x), *axis, &self.place), *axis)
             }
+            (Op::Mass(mass, x), _) => linear::mass(*mass, get(*x), &self.place),
             (Op::CumulativeSum { x, axis, reverse }, _) => get(*x).running_sum(*axis, *reverse),
             (Op::Matmul(x, y), _) if x == y => {
                 let x = get(*x);

@@ -3,7 +3,7 @@
 /// The standard normal's quantile: -inf at 0, inf at 1, NaN outside.
 ///
 /// Wichura's rational approximations (algorithm AS 241, PPND16), relative error about 1e-16.
-pub(crate) fn inv_phi(p: f64) -> f64 {
+pub fn inv_phi(p: f64) -> f64 {
     let q = p - 0.5;
     if q.abs() <= 0.425 {
         return q * ratio(&CENTRAL, 0.180625 - q * q);
