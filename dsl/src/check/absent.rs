@@ -11,7 +11,6 @@ pub(super) fn functional(name: &str) -> Option<&'static str> {
         ("dae", "the differential-algebraic equation solver"),
         ("solve_", "the algebraic equation solver"),
         ("algebra_solver", "the algebraic equation solver"),
-        ("reduce_sum", "the parallel sum"),
         ("map_rect", "the parallel map"),
     ];
     let is_solver = |family: &str| name.starts_with(family) && known_to_stan(name);
@@ -19,6 +18,11 @@ pub(super) fn functional(name: &str) -> Option<&'static str> {
         .iter()
         .find(|(family, _)| is_solver(family))
         .map(|(_, words)| *words)
+}
+
+/// Whether this is a sum in parallel.
+pub(super) fn is_partial_sum(name: &str) -> bool {
+    matches!(name, "reduce_sum" | "reduce_sum_static")
 }
 
 /// What took the place of a function that was removed from Stan.
@@ -41,8 +45,8 @@ mod tests {
 
     #[test]
     fn solvers_are_known_by_their_family() {
-        let adjoint = functional("ode_adjoint_tol_ctl");
-        assert_eq!(adjoint, Some("the differential equation solver"));
+        let implicit = functional("dae_tol");
+        assert_eq!(implicit, Some("the differential-algebraic equation solver"));
         assert_eq!(functional("ode_foo"), None);
         assert_eq!(
             functional("solve_newton_tol"),

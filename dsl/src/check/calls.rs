@@ -48,6 +48,11 @@ impl Checker {
             self.check_bar(name, args, conditional);
             return self.solver_call(solver, args, span);
         }
+        if !self.is_function(defined)
+            && let Some(sum) = self.partial_sum(name, args, span)
+        {
+            return sum;
+        }
         if !self.is_function(defined) {
             let diagnostic = self.no_function(name);
             return self.wrong(diagnostic, span);
@@ -188,7 +193,7 @@ impl Checker {
         }
     }
 
-    fn check_data_only(&mut self, callee: Callee, args: &[hir::Expression]) {
+    pub(super) fn check_data_only(&mut self, callee: Callee, args: &[hir::Expression]) {
         let Callee::User(number) = callee else { return };
         let params = self.functions[number].params.clone();
         let function = self.functions[number].name.clone();

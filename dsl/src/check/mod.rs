@@ -16,6 +16,7 @@ mod functions;
 mod indexing;
 mod operators;
 mod overloads;
+mod partial_sums;
 mod scope;
 mod slices;
 mod solvers;
