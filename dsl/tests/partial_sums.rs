@@ -7,7 +7,7 @@ const PROGRAM: &str = "functions {
   real partial_lpmf(array[] int slice, int start, int end, vector x, real alpha) {
     return poisson_log_lpmf(slice | alpha + x[start:end]);
   }
-  real squares(array[] real slice, int start, int end) { return -dot_self(slice); }
+  real squares(array[] real slice, int start, int end) { return -dot_product(slice, slice); }
 }
 data { int N; array[N] int y; vector[N] x; array[0] real none; }
 parameters { real alpha; array[2] real beta; }
@@ -32,7 +32,7 @@ fn evaluate(terms: &str) -> (Vec<f64>, Vec<f64>) {
 
 #[test]
 fn a_sum_in_parallel_is_the_sum() {
-    let whole = evaluate("y ~ poisson_log(alpha + x); target += -dot_self(beta);");
+    let whole = evaluate("y ~ poisson_log(alpha + x); target += -dot_product(beta, beta);");
     for name in ["reduce_sum", "reduce_sum_static"] {
         for partial in ["partial_lpmf", "partial_lupmf"] {
             let terms = format!(

@@ -31,7 +31,7 @@ fn at_ends<T: Number>(a: T, x: T) -> Option<(T, T)> {
         (1.0, 0.0) => Some((nothing, -x)),
         (_, 0.0) => Some((nothing, all)),
         (_, f64::INFINITY) => Some((all, nothing)),
-        (_, x) if !(x > 0.0) => Some((f64::NAN.into(), f64::NAN.into())),
+        (_, x) if x < 0.0 => Some((f64::NAN.into(), f64::NAN.into())),
         _ => None,
     }
 }

@@ -1,6 +1,8 @@
 //! Factors of matrices that need not be square, exponentials, sparse products and hidden Markov models: what defines them, for
 //! data and for parameters, and derivatives against differences.
 
+use std::slice::from_ref;
+
 use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
@@ -96,8 +98,8 @@ fn thin_q_is_orthogonal_r_is_upper_with_a_positive_diagonal_and_their_product_is
         for (x, rows, columns) in [(tall(), 3, 2), (wide(), 2, 3), (square(), 3, 3)] {
             let thin = rows.min(columns);
             let (q, r) = (
-                evaluate("qr_thin_Q", &[x.clone()]),
-                evaluate("qr_thin_R", &[x.clone()]),
+                evaluate("qr_thin_Q", from_ref(&x)),
+                evaluate("qr_thin_R", from_ref(&x)),
             );
             let whole = evaluate_reals(&x);
             assert_close(&product(&q, &r, thin), &whole, "Q R");
@@ -138,7 +140,7 @@ fn full_q_is_square() {
 fn columns_that_nearly_depend_on_each_other_keep_q_orthogonal() {
     let x = matrix(3, 2, &[1.0, 1.0, 1.0, 1.0 + 1e-6, 1.0, 1.0]);
     for evaluate in BOTH {
-        let q = evaluate("qr_thin_Q", &[x.clone()]);
+        let q = evaluate("qr_thin_Q", from_ref(&x));
         let square = product(&transposed(&q, 2), &q, 3);
         assert_close(&square, &identity(2), "Q' Q");
     }
@@ -150,7 +152,7 @@ fn singular_values_and_vectors_make_the_matrix_again() {
         for (x, rows, columns) in [(tall(), 3, 2), (wide(), 2, 3), (square(), 3, 3)] {
             let n = rows.min(columns);
             let [u, s, v] =
-                ["svd_U", "singular_values", "svd_V"].map(|name| evaluate(name, &[x.clone()]));
+                ["svd_U", "singular_values", "svd_V"].map(|name| evaluate(name, from_ref(&x)));
             assert!(s.windows(2).all(|pair| pair[0] >= pair[1]) && s[n - 1] > 0.0);
             let scaled: Vec<f64> = u.iter().enumerate().map(|(k, u)| u * s[k % n]).collect();
             assert_close(
@@ -215,7 +217,7 @@ fn the_exponential_of_a_turn_is_a_rotation_of_any_angle() {
 fn exponentials_times_a_matrix() {
     let a = matrix(2, 2, &[-0.5, 0.5, 0.25, -0.25]);
     let b = matrix(2, 1, &[3.0, -1.0]);
-    let product_of = |a: &Argument| product(&evaluate("matrix_exp", &[a.clone()]), &[3.0, -1.0], 2);
+    let product_of = |a: &Argument| product(&evaluate("matrix_exp", from_ref(a)), &[3.0, -1.0], 2);
     let got = evaluate("matrix_exp_multiply", &[a.clone(), b.clone()]);
     assert_close(&got, &product_of(&a), "exp(A) B");
     let doubled = matrix(2, 2, &[-1.0, 1.0, 0.5, -0.5]);
@@ -293,10 +295,10 @@ fn derivatives_are_those_of_the_values() {
 fn a_sparse_matrix_is_its_dense_one() {
     let dense = [0.0, 1.5, 0.0, -2.0, 0.0, 0.5, 0.0, 0.0, 0.0];
     let x = matrix(3, 3, &dense);
-    let w = evaluate("csr_extract_w", &[x.clone()]);
+    let w = evaluate("csr_extract_w", from_ref(&x));
     let to_ints = |name: &str| {
         ints(
-            &evaluate(name, &[x.clone()])
+            &evaluate(name, from_ref(&x))
                 .iter()
                 .map(|x| *x as i64)
                 .collect::<Vec<_>>(),
