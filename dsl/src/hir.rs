@@ -192,6 +192,7 @@ pub enum ExpressionKind {
     Or(Box<Expression>, Box<Expression>),
     /// `condition ? then : otherwise`
     Conditional(Box<Expression>, Box<Expression>, Box<Expression>),
+    /// Made by [`ExpressionKind::indexed`].
     Index(Box<Expression>, Vec<Index>),
     /// A function of the language.
     Call(&'static library::Function, Vec<Expression>),
@@ -205,6 +206,22 @@ pub enum ExpressionKind {
     Target,
     /// The solution of differential equations.
     Solve(Box<Solve>),
+}
+
+impl ExpressionKind {
+    /// `base[indices]`, where `x[i][j]` is `x[i, j]`: so it is while every index but the last picks one.
+    pub fn indexed(base: Expression, mut indices: Vec<Index>) -> Self {
+        let (base, first) = match base.kind {
+            ExpressionKind::Index(inner, first)
+                if first.iter().all(|index| matches!(index, Index::Single(_))) =>
+            {
+                (inner, first)
+            }
+            _ => (Box::new(base), Vec::new()),
+        };
+        indices.splice(0..0, first);
+        ExpressionKind::Index(base, indices)
+    }
 }
 
 /// A call of a solver of differential equations.

@@ -1,6 +1,7 @@
 //! A model compiled with its data: the target that algorithms see.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Tensor;
 use firebrand_core::{
@@ -111,7 +112,7 @@ impl Posterior {
                 name,
                 block: Block::GeneratedQuantities,
             }));
-            parameters.push(generated);
+            parameters.push(generated.clone());
         }
         Ok(Posterior {
             dimension,
@@ -136,6 +137,11 @@ impl Posterior {
     /// How large the program is.
     pub fn size(&self) -> Size {
         self.size
+    }
+
+    #[cfg(test)]
+    pub(crate) fn generator(&self) -> &Generator {
+        &self.generator
     }
 
     /// What the model printed while it was compiled.
@@ -257,12 +263,18 @@ impl Target for Posterior {
     }
 
     fn constrain(&self, theta: &Tensor<2>, seed: u64) -> Result<Constrained, TargetError> {
+        self.constrain_until(theta, seed, &AtomicBool::new(false))
+    }
+
+    fn constrain_until(
+        &self,
+        theta: &Tensor<2>,
+        seed: u64,
+        cancelled: &AtomicBool,
+    ) -> Result<Constrained, TargetError> {
         let draws = self.check(theta, &Batch::Full)?;
         let values = self.constrained(theta, draws)?;
-        let values = self
-            .generator
-            .extend(values, draws, seed)
-            .map_err(TargetError::Model)?;
+        let values = self.generator.extend(values, draws, seed, cancelled)?;
         Ok(Constrained {
             columns: self.columns.clone(),
             values,

@@ -69,7 +69,7 @@ pub(crate) fn stage_as(
         let message = format!("transformed data: {}", broken.message);
         return Err(vec![Diagnostic::error(span, message)]);
     }
-    interpreter.rng = None;
+    interpreter.generators.clear();
     let known = program
         .data
         .iter()
@@ -191,6 +191,7 @@ pub(crate) fn diagnostic(stop: Stop) -> Diagnostic {
     match stop {
         Stop::Error(error) => error_diagnostic(error),
         Stop::Dependence(..) => unreachable!("every loop takes its own remedies"),
+        Stop::Interrupted => unreachable!("only generated quantities are interrupted"),
     }
 }
 

@@ -96,18 +96,30 @@ pub(crate) fn unary(kind: Unary, x: &Array) -> Array {
 }
 
 pub(crate) fn binary(kind: Binary, x: &Array, y: &Array) -> Array {
-    if x.shape() == y.shape() {
-        let data = x
-            .data()
-            .iter()
-            .zip(y.data())
-            .map(|(x, y)| kind.apply(*x, *y))
-            .collect();
-        return Array::new(x.shape(), data);
+    match kind {
+        // The commonest by themselves: a loop over one of them is several times faster than one over all.
+        Binary::Add => paired(x, y, |x, y| x + y),
+        Binary::Sub => paired(x, y, |x, y| x - y),
+        Binary::Mul => paired(x, y, |x, y| x * y),
+        Binary::Div => paired(x, y, |x, y| x / y),
+        Binary::Less => paired(x, y, |x, y| f64::from(x < y)),
+        Binary::LessEqual => paired(x, y, |x, y| f64::from(x <= y)),
+        _ => paired(x, y, |x, y| kind.apply(x, y)),
     }
+}
+
+fn paired(x: &Array, y: &Array, apply: impl Fn(f64, f64) -> f64) -> Array {
     let shape = broadcast_shape(x.shape(), y.shape()).expect("shapes broadcast");
-    let (x, y) = (x.broadcast_to(&shape), y.broadcast_to(&shape));
-    binary(kind, &x, &y)
+    let data = match (x.data(), y.data()) {
+        (_, [y]) => x.data().iter().map(|x| apply(*x, *y)).collect(),
+        ([x], _) => y.data().iter().map(|y| apply(*x, *y)).collect(),
+        _ => {
+            let (x, y) = (x.broadcast_to(&shape), y.broadcast_to(&shape));
+            let pairs = x.data().iter().zip(y.data());
+            pairs.map(|(x, y)| apply(*x, *y)).collect()
+        }
+    };
+    Array::new(shape, data)
 }
 
 pub(crate) fn select(condition: &Array, if_true: &Array, if_false: &Array) -> Array {

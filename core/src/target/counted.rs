@@ -1,6 +1,6 @@
 //! A target that counts what it is asked: the cost of a fit, in units that carry over between machines.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -120,6 +120,15 @@ impl Target for Counted<'_> {
         self.target.constrain(theta, seed)
     }
 
+    fn constrain_until(
+        &self,
+        theta: &Tensor<2>,
+        seed: u64,
+        cancelled: &AtomicBool,
+    ) -> Result<Constrained, TargetError> {
+        self.target.constrain_until(theta, seed, cancelled)
+    }
+
     fn constrain_parameters(&self, theta: &Tensor<2>) -> Result<Constrained, TargetError> {
         self.target.constrain_parameters(theta)
     }
@@ -133,7 +142,6 @@ impl Target for Counted<'_> {
 mod tests {
     use super::*;
     use crate::target::GaussianTarget;
-    use std::sync::atomic::AtomicBool;
 
     #[test]
     fn draws_are_counted_by_what_was_asked_of_them() {

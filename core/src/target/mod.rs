@@ -10,6 +10,8 @@ pub use counted::{Counted, Counters, Counts};
 pub use function::FnTarget;
 pub use gaussian::GaussianTarget;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use burn::tensor::{Device, Tensor};
 use thiserror::Error;
 
@@ -106,6 +108,20 @@ pub trait Target: Send + Sync {
     /// The draws `theta` `[S, D]` on the scale of the model: parameters, then transformed parameters, then generated
     /// quantities, whose random numbers follow from `seed` and the draw's index.
     fn constrain(&self, theta: &Tensor<2>, seed: u64) -> Result<Constrained, TargetError>;
+
+    /// The same, given up with [`TargetError::Interrupted`] once `cancelled` is raised. Targets for which it is costly override
+    /// it.
+    fn constrain_until(
+        &self,
+        theta: &Tensor<2>,
+        seed: u64,
+        cancelled: &AtomicBool,
+    ) -> Result<Constrained, TargetError> {
+        if cancelled.load(Ordering::Relaxed) {
+            return Err(TargetError::Interrupted);
+        }
+        self.constrain(theta, seed)
+    }
 
     /// The draws on the scale of the model without generated quantities. Targets for which these are costly override it.
     fn constrain_parameters(&self, theta: &Tensor<2>) -> Result<Constrained, TargetError> {

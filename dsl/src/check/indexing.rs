@@ -61,7 +61,7 @@ impl Checker {
         match self.select(&base.type_, &indices, span) {
             Type::Unknown => unknown(span),
             type_ => hir::Expression {
-                kind: ExpressionKind::Index(Box::new(base), indices),
+                kind: ExpressionKind::indexed(base, indices),
                 type_,
                 span,
             },

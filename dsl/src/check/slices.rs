@@ -25,7 +25,7 @@ pub(super) fn selection(name: &str, arguments: &[Expression]) -> Option<Expressi
         ("segment", [i, n]) => vec![window(i, n)],
         _ => return None,
     };
-    Some(ExpressionKind::Index(Box::new(container.clone()), indices))
+    Some(ExpressionKind::indexed(container.clone(), indices))
 }
 
 /// `start:start + count - 1`

@@ -61,7 +61,7 @@ fn bind_one(
         .dims_of(&declaration.type_, &root)
         .map_err(|stop| match stop {
             Stop::Error(error) => Box::new(Diagnostic::error(error.span, error.message)),
-            Stop::Dependence(..) => Box::new(Diagnostic::error(
+            Stop::Dependence(..) | Stop::Interrupted => Box::new(Diagnostic::error(
                 declaration.span,
                 "a size that is not known",
             )),

@@ -1,6 +1,6 @@
 use firebrand_graph::{Array, Binary, Expr, Graph, Shape, broadcast_shape};
-use rand_chacha::ChaCha8Rng;
 
+use super::streams::Streams;
 use crate::types::Type;
 use crate::value::{Ints, Value};
 
@@ -36,7 +36,7 @@ pub struct Call<'a> {
     pub arguments: &'a [Value],
     pub types: &'a [Type],
     pub(crate) requirements: &'a mut Vec<Requirement>,
-    pub(crate) rng: Option<&'a mut ChaCha8Rng>,
+    pub(crate) random: Option<Streams<'a>>,
     /// How many iterations run together; random numbers differ between them.
     pub lanes: usize,
 }
@@ -100,10 +100,10 @@ impl<'a> Call<'a> {
     }
 
     /// Random numbers, where they may be drawn.
-    pub fn rng(&mut self) -> Result<&mut ChaCha8Rng, Failure> {
+    pub fn random(&mut self) -> Result<&mut Streams<'a>, Failure> {
         let name = self.name;
-        self.rng
-            .as_deref_mut()
+        self.random
+            .as_mut()
             .ok_or_else(|| Failure::Wrong(format!("{name}: no random numbers may be drawn here")))
     }
 

@@ -116,7 +116,10 @@ impl Call<'_> {
                     String::new()
                 };
                 let value = known.data()[i];
-                self.require(0.0.into(), || {
+                // Lane by lane: what is wrong in one is not in the others.
+                let holds = known.data().iter().map(|x| f64::from(domain.holds(*x)));
+                let met = Array::new(known.shape(), holds.collect());
+                self.require(met.into(), || {
                     format!("{name}: {what}{position} is {value}, but must be {words}")
                 });
             }

@@ -153,18 +153,15 @@ fn draw_rows<const N: usize>(
     arguments: [Argument; N],
     one: impl Fn(&mut ChaCha8Rng, [f64; N]) -> f64,
 ) -> Result<(Shape, Vec<f64>), Failure> {
-    let Known {
-        shape,
-        values,
-        valid,
-    } = known_arguments(call, arguments, call.lanes)?;
+    let Known { shape, values } = known_arguments(call, &arguments, call.lanes)?;
+    let rows = shape.get(1).copied().unwrap_or(1);
     let count = shape.iter().product();
-    if !valid {
-        return Ok((shape, vec![f64::NAN; count]));
-    }
-    let rng = call.rng()?;
-    let data = (0..count).map(|row| one(rng, at(&values, row))).collect();
-    Ok((shape, data))
+    let random = call.random()?;
+    let draw = |row: usize| match at(&values, row) {
+        held if holds(&arguments, &held) => one(random.of(row / rows), held),
+        _ => f64::NAN,
+    };
+    Ok((shape, (0..count).map(draw).collect()))
 }
 
 /// The sum over rows of a function of known arguments, for each lane.
@@ -177,20 +174,14 @@ pub(crate) fn known_rows<const N: usize>(
         .map(|i| call.arguments[i].shape(call.graph)[0])
         .max()
         .unwrap_or(1);
-    let Known {
-        shape,
-        values,
-        valid,
-    } = known_arguments(call, arguments, lanes)?;
+    let Known { shape, values } = known_arguments(call, &arguments, lanes)?;
     let rows = shape.get(1).copied().unwrap_or(1);
-    let total = |lane: usize| {
-        (0..rows)
-            .map(|row| one(at(&values, lane * rows + row)))
-            .sum()
+    let term = |row: usize| match at(&values, row) {
+        held if holds(&arguments, &held) => one(held),
+        _ => f64::NAN,
     };
-    let data = (0..lanes)
-        .map(|lane| if valid { total(lane) } else { f64::NAN })
-        .collect();
+    let total = |lane: usize| (lane * rows..(lane + 1) * rows).map(term).sum();
+    let data = (0..lanes).map(total).collect();
     Ok(Value::Real(Array::new([lanes], data).into()))
 }
 
@@ -199,23 +190,19 @@ struct Known<const N: usize> {
     /// Lanes, and rows where an argument is a container.
     shape: Shape,
     values: [Array; N],
-    /// Whether all lie where they must.
-    valid: bool,
 }
 
 fn known_arguments<const N: usize>(
     call: &mut Call,
-    arguments: [Argument; N],
+    arguments: &[Argument; N],
     lanes: usize,
 ) -> Result<Known<N>, Failure> {
-    let rows = rows(call, &arguments)?;
+    let rows = rows(call, arguments)?;
     let mut values = Vec::with_capacity(N);
-    let mut valid = true;
-    for (i, argument) in arguments.into_iter().enumerate() {
+    for (i, argument) in arguments.iter().enumerate() {
         let x = call.real(i);
         let known = known(call, &x)?;
-        valid &= known.data().iter().all(|x| argument.domain.holds(*x));
-        call.check(&x, argument);
+        call.check(&x, *argument);
         let own = [known.shape()[0], known.shape().get(1).copied().unwrap_or(1)];
         values.push(
             known
@@ -228,8 +215,14 @@ fn known_arguments<const N: usize>(
     Ok(Known {
         shape,
         values: std::array::from_fn(|_| values.next().unwrap_or_else(|| Array::scalar(f64::NAN))),
-        valid,
     })
+}
+
+/// Whether arguments lie where they must.
+fn holds<const N: usize>(arguments: &[Argument; N], values: &[f64; N]) -> bool {
+    let each = arguments.iter().zip(values);
+    each.into_iter()
+        .all(|(argument, value)| argument.domain.holds(*value))
 }
 
 fn at<const N: usize>(values: &[Array; N], row: usize) -> [f64; N] {

@@ -13,6 +13,7 @@ mod known;
 mod signature;
 mod solvers;
 mod special;
+mod streams;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ pub use known::known_to_stan;
 use signature::Scalar;
 pub use signature::Signature;
 pub use solvers::{Form, Solver, solver};
+pub use streams::Streams;
 
 use crate::types::Type;
 

@@ -39,7 +39,8 @@ impl Interpreter<'_> {
 
     /// Writes a value to a variable, or to the elements that its indices select.
     pub(crate) fn store(&mut self, place: &Place, value: Value, scope: &Scope) -> Staged<()> {
-        let name = self.name(place.slot);
+        let names = self.names();
+        let name = &names[place.slot].name;
         let Some(facts) = self.frame().variables[place.slot]
             .as_ref()
             .map(Variable::facts)
@@ -49,7 +50,7 @@ impl Interpreter<'_> {
                 format!("{name} is assigned to before it is declared"),
             );
         };
-        let selection = self.select(&name, &place.indices, &facts.dims, place.span, scope)?;
+        let selection = self.select(name, &place.indices, &facts.dims, place.span, scope)?;
         let found = value.dims(&self.graph);
         if found != selection.dims {
             return self.fail(
@@ -77,14 +78,23 @@ impl Interpreter<'_> {
             }
             return Ok(());
         }
+        if !tracked && selection.lanes == 1 {
+            let lanes = scope.origin_at(facts.owner.depth);
+            let variable = self.frame().variables[place.slot].as_mut();
+            if variable.is_some_and(|v| v.write_known(&lanes, &selection.elements, &value)) {
+                return Ok(());
+            }
+        }
         let spread = self.offsets(&selection, &facts, scope, true);
-        let lanes = lane_of_each(&spread, scope.count);
-        self.note_write(&Access {
-            slot: place.slot,
-            offsets: &spread,
-            lanes: &lanes,
-            within: scope,
-        })?;
+        if tracked {
+            let lanes = lane_of_each(&spread, scope.count);
+            self.note_write(&Access {
+                slot: place.slot,
+                offsets: &spread,
+                lanes: &lanes,
+                within: scope,
+            })?;
+        }
         self.write(place.slot, &spread, &value);
         Ok(())
     }
@@ -129,7 +139,8 @@ impl Interpreter<'_> {
         negative: bool,
         scope: &Scope,
     ) -> Staged<bool> {
-        if scope.count == 1 {
+        // In draws, no two lanes have a cell in common.
+        if scope.count == 1 || self.in_draws(scope) {
             return Ok(false);
         }
         let name = self.name(place.slot);

@@ -1,6 +1,8 @@
 use firebrand_graph::{Expr, Shape};
 
+use super::draws::streams;
 use super::interpreter::{Interpreter, Scope, Staged};
+use super::lanes::Lanes;
 use crate::hir::{Expression, ExpressionKind, Index, UnaryOp};
 use crate::library::{Call, Failure, align};
 use crate::types::Type;
@@ -69,11 +71,14 @@ impl Interpreter<'_> {
             arguments,
             types,
             requirements: &mut requirements,
-            rng: self.rng.as_mut(),
+            random: streams(&mut self.generators, self.draws.as_ref(), scope),
             lanes: scope.count,
         };
         let result = (function.evaluate)(&mut call);
         for requirement in requirements {
+            if self.is_of_unknown_draws(&requirement, scope) {
+                return self.one_by_one();
+            }
             self.require(requirement, scope);
         }
         result.or_else(|failure| match failure {
@@ -129,23 +134,11 @@ impl Interpreter<'_> {
         whole: &Expression,
         scope: &Scope,
     ) -> Staged<Value> {
-        // x[i][j] is x[i, j] while every index but the last picks one.
-        let mut indices = indices.to_vec();
-        let mut base = base;
-        while let ExpressionKind::Index(inner, first) = &base.kind {
-            if !first.iter().all(|index| matches!(index, Index::Single(_))) {
-                break;
-            }
-            indices.splice(0..0, first.iter().cloned());
-            base = inner;
-        }
         match &base.kind {
-            ExpressionKind::Variable(slot) => {
-                self.read_variable(*slot, &indices, whole.span, scope)
-            }
+            ExpressionKind::Variable(slot) => self.read_variable(*slot, indices, whole.span, scope),
             _ => {
                 let value = self.evaluate(base, scope)?;
-                self.index_value(value, &indices, whole.span, scope)
+                self.index_value(value, indices, whole.span, scope)
             }
         }
     }
@@ -163,6 +156,11 @@ impl Interpreter<'_> {
             && values.iter().all(|value| *value == ends_at)
         {
             return Ok(truth_value(values));
+        }
+        if let Truth::Known(values) = &first
+            && self.in_draws(scope)
+        {
+            return self.rest_of_condition(values, right, ends_at, scope);
         }
         let second = self.condition(right, scope)?;
         match (first, second) {
@@ -184,6 +182,35 @@ impl Interpreter<'_> {
                 };
                 Ok(Value::Real(both))
             }
+        }
+    }
+
+    /// The second half of a condition in the lanes that the first, `values`, does not settle. In the others it may be wrong to
+    /// ask.
+    fn rest_of_condition(
+        &mut self,
+        values: &[bool],
+        right: &Expression,
+        ends_at: bool,
+        scope: &Scope,
+    ) -> Staged<Value> {
+        let mut values: Vec<bool> = values.iter().copied().cycle().take(scope.count).collect();
+        let open: Vec<u32> = (0..scope.count as u32)
+            .filter(|lane| values[*lane as usize] != ends_at)
+            .collect();
+        let inside = if open.len() == scope.count {
+            Scope::clone(scope)
+        } else {
+            Lanes::inside(scope, open.clone())
+        };
+        match self.condition(right, &inside)? {
+            Truth::Known(second) => {
+                for (lane, value) in open.iter().zip(second.iter().cycle()) {
+                    values[*lane as usize] = *value;
+                }
+                Ok(truth_value(&values))
+            }
+            Truth::Mask(_) => self.one_by_one(),
         }
     }
 
@@ -227,7 +254,7 @@ impl Interpreter<'_> {
         let (yes, no) = (lanes_where(true), lanes_where(false));
         let mut joined: Option<super::storage::Variable> = None;
         for (lanes, branch) in [(yes, then), (no, otherwise)] {
-            let inside = super::lanes::Lanes::inside(scope, lanes.clone());
+            let inside = Lanes::inside(scope, lanes.clone());
             let value = self.evaluate(branch, &inside)?;
             let value = match (
                 &value,

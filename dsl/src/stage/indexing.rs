@@ -194,7 +194,8 @@ impl Interpreter<'_> {
         span: Span,
         scope: &Scope,
     ) -> Staged<Value> {
-        let name = self.name(slot);
+        let names = self.names();
+        let name = &names[slot].name;
         let Some(variable) = self.frame().variables[slot].as_ref().map(Variable::facts) else {
             return self.fail(span, format!("{name} is used before it has a value"));
         };
@@ -202,7 +203,16 @@ impl Interpreter<'_> {
         if indices.is_empty() && !tracked {
             return self.read_whole(slot, scope);
         }
-        let selection = self.select(&name, indices, &variable.dims, span, scope)?;
+        let selection = self.select(name, indices, &variable.dims, span, scope)?;
+        if !tracked && selection.lanes == 1 {
+            let lanes = scope.origin_at(variable.owner.depth);
+            let variable = self.frame().variables[slot].as_ref();
+            let known =
+                variable.and_then(|v| v.read_known(&lanes, &selection.elements, &selection.dims));
+            if let Some(value) = known {
+                return Ok(value);
+            }
+        }
         let offsets = self.offsets(&selection, &variable, scope, tracked);
         if tracked {
             let lanes = lane_of_each(&offsets, scope.count);

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use firebrand_graph::{Array, Expr, Graph, Shape, SourceId};
 use rand_chacha::ChaCha8Rng;
@@ -28,6 +29,8 @@ pub(crate) enum Stop {
     Error(StageError),
     /// The iterations of this region (by position among the open ones) may not run together as they did.
     Dependence(usize, Remedy),
+    /// It was asked to end.
+    Interrupted,
 }
 
 pub(crate) type Staged<T> = Result<T, Stop>;
@@ -60,7 +63,12 @@ pub struct Interpreter<'p> {
     /// Scalars that add up to the log density.
     pub(crate) target: Vec<Expr>,
     pub(crate) requirements: Vec<Requirement>,
-    pub(crate) rng: Option<ChaCha8Rng>,
+    /// Random numbers for `_rng` functions: one generator, or one for each draw. None where none may be drawn.
+    pub(crate) generators: Vec<ChaCha8Rng>,
+    /// Ends what runs, once it is raised.
+    pub(crate) cancelled: Option<&'p AtomicBool>,
+    /// The lanes that are draws, where a block runs for many of them.
+    pub(crate) draws: Option<Scope>,
     pub(crate) printed: Vec<String>,
     /// Whether loops may run their iterations together. The other way is slow and obvious: tests compare the two.
     pub(crate) in_lanes: bool,
@@ -85,7 +93,9 @@ impl<'p> Interpreter<'p> {
             masks: Vec::new(),
             target: Vec::new(),
             requirements: Vec::new(),
-            rng: None,
+            generators: Vec::new(),
+            cancelled: None,
+            draws: None,
             printed: Vec::new(),
             in_lanes: true,
             sources: 0,
@@ -94,7 +104,7 @@ impl<'p> Interpreter<'p> {
 
     /// Random numbers for `_rng` functions.
     pub fn set_rng(&mut self, rng: ChaCha8Rng) {
-        self.rng = Some(rng);
+        self.generators = vec![rng];
     }
 
     /// Sets a variable of the program; `value` leads with one lane.
@@ -159,9 +169,14 @@ impl<'p> Interpreter<'p> {
     }
 
     pub(crate) fn name(&self, slot: Slot) -> String {
+        self.names()[slot].name.clone()
+    }
+
+    /// The names of the running frame's variables.
+    pub(crate) fn names(&self) -> Arc<Vec<hir::Variable>> {
         self.frames
             .last()
-            .map_or_else(String::new, |frame| frame.names[slot].name.clone())
+            .map_or_else(Arc::default, |frame| Arc::clone(&frame.names))
     }
 
     /// Nodes made from now on belong to a new call of the source.
@@ -365,6 +380,10 @@ impl<'p> Interpreter<'p> {
 
     /// Adds a requirement, as far as the conditions on parameters that hold here ask for it.
     pub(crate) fn require(&mut self, requirement: Requirement, scope: &Scope) {
+        if let Some(requirement) = self.by_draw(&requirement, scope) {
+            self.requirements.push(requirement);
+            return;
+        }
         let met = match self.mask(scope) {
             Some(mask) => {
                 let rank = self

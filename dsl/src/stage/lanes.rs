@@ -1,6 +1,6 @@
 //! Lanes: the iterations of loops that run together.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use firebrand_graph::Index;
 
@@ -13,6 +13,8 @@ pub struct Lanes {
     /// How many sets lie around it.
     pub depth: usize,
     parent: Option<(Arc<Lanes>, Index)>,
+    /// Each lane's own number, once it has been asked for.
+    own: OnceLock<Index>,
 }
 
 impl Lanes {
@@ -22,6 +24,7 @@ impl Lanes {
             count: 1,
             depth: 0,
             parent: None,
+            own: OnceLock::new(),
         })
     }
 
@@ -31,6 +34,7 @@ impl Lanes {
             count: origin.len(),
             depth: parent.depth + 1,
             parent: Some((Arc::clone(parent), origin.into())),
+            own: OnceLock::new(),
         })
     }
 
@@ -44,7 +48,7 @@ impl Lanes {
                 let outer = parent.origin_at(depth);
                 origin.iter().map(|lane| outer[*lane as usize]).collect()
             }
-            _ => (0..self.count as u32).collect(),
+            _ => Index::clone(self.own.get_or_init(|| (0..self.count as u32).collect())),
         }
     }
 }

@@ -40,14 +40,18 @@ impl Interpreter<'_> {
         let lower = self.known_ints(lower, "a loop bound", scope)?;
         let upper = self.known_ints(upper, "a loop bound", scope)?;
         let at = |ints: &Ints, lane: usize| ints.data[lane % ints.lanes()];
-        let trips: Vec<usize> = (0..scope.count)
-            .map(|lane| (at(&upper, lane) - at(&lower, lane) + 1).max(0) as usize)
-            .collect();
+        let trip = |lane: usize| (at(&upper, lane) - at(&lower, lane) + 1).max(0) as usize;
+        let all_agree = lower.lanes() == 1 && upper.lanes() == 1;
+        let trips: Vec<usize> = match all_agree {
+            true => vec![trip(0); scope.count],
+            false => (0..scope.count).map(trip).collect(),
+        };
         let longest = trips.iter().copied().max().unwrap_or(0);
         if longest == 0 {
             return Ok(Outcome::Next);
         }
-        if self.in_lanes && (longest > 1 || trips.iter().any(|trip| *trip != longest)) {
+        let together = self.in_lanes && !self.in_draws(scope);
+        if together && (longest > 1 || trips.iter().any(|trip| *trip != longest)) {
             let origin = trips
                 .iter()
                 .enumerate()
@@ -61,13 +65,11 @@ impl Interpreter<'_> {
             }
         }
         for step in 0..longest {
-            let active: Vec<u32> = (0..scope.count as u32)
-                .filter(|lane| step < trips[*lane as usize])
-                .collect();
-            let inside = if active.len() == scope.count {
+            let active = |lane: &u32| step < trips[*lane as usize];
+            let inside = if all_agree || (0..scope.count as u32).all(|lane| active(&lane)) {
                 Arc::clone(scope)
             } else {
-                Lanes::inside(scope, active)
+                Lanes::inside(scope, (0..scope.count as u32).filter(active).collect())
             };
             let origin = inside.origin_at(scope.depth);
             let uniform = lower.lanes() == 1;
@@ -125,11 +127,19 @@ impl Interpreter<'_> {
         body: &[Statement],
         scope: &Scope,
     ) -> Staged<Outcome> {
+        let mut active = Arc::clone(scope);
         for _ in 0..MOST_ITERATIONS {
-            match self.condition(condition, scope)? {
+            match self.condition(condition, &active)? {
                 Truth::Known(values) if values.iter().all(|v| !*v) => return Ok(Outcome::Next),
                 Truth::Known(values) if values.iter().all(|v| *v) => {}
-                Truth::Known(_) => return self.one_by_one(),
+                Truth::Known(values) => {
+                    let lanes = active.origin_at(scope.depth);
+                    let going_on = values
+                        .iter()
+                        .zip(lanes.iter())
+                        .filter(|(goes_on, _)| **goes_on);
+                    active = Lanes::inside(scope, going_on.map(|(_, lane)| *lane).collect());
+                }
                 Truth::Mask(_) => {
                     return self.unsupported(
                         condition.span,
@@ -137,11 +147,12 @@ impl Interpreter<'_> {
                     );
                 }
             }
-            match self.block(body, scope)? {
+            self.check_not_cancelled()?;
+            match self.block(body, &active)? {
                 Outcome::Next | Outcome::Continue => {}
                 Outcome::Break => return Ok(Outcome::Next),
-                Outcome::Return => return Ok(Outcome::Return),
-                Outcome::Remaining(_) => return self.one_by_one(),
+                Outcome::Return if active.depth == scope.depth => return Ok(Outcome::Return),
+                Outcome::Return | Outcome::Remaining(_) => return self.one_by_one(),
             }
         }
         self.fail(condition.span, "this loop does not end")
@@ -154,6 +165,7 @@ impl Interpreter<'_> {
         body: &[Statement],
         scope: &Scope,
     ) -> Staged<Outcome> {
+        self.check_not_cancelled()?;
         let held = Variable::holding(value, &self.graph, scope);
         self.frame().variables[variable] = Some(held);
         self.block(body, scope)

@@ -2,11 +2,13 @@
 //!
 //! The same interpreter runs transformed data and generated quantities, where everything is known. Loops run all
 //! their iterations together, as lanes of every value, wherever a concrete dependence test allows it
-//! ([`dependence`]); so a program's size does not grow with its data.
+//! ([`dependence`]); so a program's size does not grow with its data. Generated quantities have many draws as their
+//! lanes instead ([`draws`]).
 
 mod assignments;
 mod declarations;
 mod dependence;
+mod draws;
 mod equations;
 mod expressions;
 mod functions;
@@ -21,5 +23,6 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use draws::Unfit;
 pub use interpreter::{Interpreter, StageError};
 pub(crate) use interpreter::{Scope, Staged, Stop};

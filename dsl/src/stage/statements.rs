@@ -30,6 +30,9 @@ impl Interpreter<'_> {
             Err(super::interpreter::Stop::Dependence(..)) => {
                 unreachable!("every loop takes its own remedies")
             }
+            Err(super::interpreter::Stop::Interrupted) => {
+                unreachable!("only generated quantities are interrupted")
+            }
         }
     }
 

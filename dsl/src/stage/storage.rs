@@ -1,5 +1,7 @@
 //! What a variable holds while a program is staged: one value as a whole, or cell by cell.
 
+mod known;
+
 use std::sync::Arc;
 
 use firebrand_graph::{Array, Expr, Graph, Index, NodeId, Shape};

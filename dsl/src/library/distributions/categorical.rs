@@ -173,11 +173,11 @@ fn categorical_rng(call: &mut Call, weights: fn(&[f64]) -> Vec<f64>) -> Result<V
     let n = parameter.shape()[1];
     let lanes = call.lanes;
     let shared = parameter.shape()[0] == 1;
-    let rng = call.rng()?;
+    let random = call.random()?;
     let data = (0..lanes).map(|lane| {
-        let lane = if shared { 0 } else { lane };
-        let weights = weights(&parameter.data()[lane * n..(lane + 1) * n]);
-        invert(&weights, unit(rng))
+        let row = if shared { 0 } else { lane };
+        let weights = weights(&parameter.data()[row * n..(row + 1) * n]);
+        invert(&weights, unit(random.of(lane)))
     });
     Ok(Value::Int(Ints::new([lanes], data.collect())))
 }

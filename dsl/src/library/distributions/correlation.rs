@@ -138,9 +138,10 @@ fn lkj_corr_cholesky_rng(call: &mut Call) -> Result<Value, Failure> {
     call.check(&eta, positive("Shape parameter"));
     let eta = known(call, &eta)?;
     let lanes = call.lanes;
-    let rng = call.rng()?;
+    let random = call.random()?;
     let mut data = vec![0.0; lanes * n * n];
     for lane in 0..lanes {
+        let rng = random.of(lane);
         let eta = eta.data()[if eta.len() == 1 { 0 } else { lane }];
         let factor = &mut data[lane * n * n..(lane + 1) * n * n];
         for row in 0..n {

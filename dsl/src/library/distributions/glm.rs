@@ -136,11 +136,12 @@ fn bernoulli_logit_rng(call: &mut Call) -> Result<Value, Failure> {
     let product = graph.reshape(&product, &shape[..2]);
     let eta = graph.add(&product, &alpha);
     let eta = known(call, &eta)?.broadcast_to(&[call.lanes, rows]);
-    let (lanes, rng) = (call.lanes, call.rng()?);
+    let (lanes, random) = (call.lanes, call.random()?);
     let data = eta
         .data()
         .iter()
-        .map(|eta| i64::from(unit(rng) < sigmoid(*eta)))
+        .enumerate()
+        .map(|(i, eta)| i64::from(unit(random.of(i / rows)) < sigmoid(*eta)))
         .collect();
     Ok(Value::Int(Ints::new([lanes, rows], data)))
 }

@@ -112,9 +112,10 @@ fn counts(
         )));
     }
     let (lanes, n) = (call.lanes, parameter.shape()[1]);
-    let rng = call.rng()?;
+    let random = call.random()?;
     let mut data = Vec::with_capacity(lanes * n);
     for lane in 0..lanes {
+        let rng = random.of(lane);
         let first = if parameter.shape()[0] == 1 {
             0
         } else {

@@ -303,9 +303,10 @@ fn draw(call: &mut Call, spread: Spread, freedom: Option<usize>) -> Result<Value
         None => None,
     };
     let (lanes, sets) = (call.lanes, if dims.len() == 2 { dims[0] } else { 1 });
-    let rng = call.rng()?;
+    let random = call.random()?;
     let mut data: Vec<f64> = Vec::with_capacity(lanes * sets * n);
     for lane in 0..lanes {
+        let rng = random.of(lane);
         for _ in 0..sets {
             let scale = freedom.as_ref().map_or(1.0, |nu| {
                 let nu = nu.data()[lane % nu.len()];

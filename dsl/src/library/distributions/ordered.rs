@@ -143,12 +143,12 @@ fn ordered_logistic_rng(call: &mut Call) -> Result<Value, Failure> {
     require_ordered(call, &cuts);
     let (eta, cuts) = (known(call, &eta)?, known(call, &cuts)?);
     let (lanes, n) = (call.lanes, cuts.shape()[1]);
-    let rng = call.rng()?;
+    let random = call.random()?;
     let data = (0..lanes).map(|lane| {
         let at = |x: &Array| if x.shape()[0] == 1 { 0 } else { lane };
         let (eta, first) = (eta.data()[at(&eta)], at(&cuts) * n);
         // The category is one more than the number of cut points below a logistic draw around the location.
-        let u = unit(rng);
+        let u = unit(random.of(lane));
         let latent = eta + (u / (1.0 - u)).ln();
         1 + cuts.data()[first..first + n]
             .iter()

@@ -93,11 +93,14 @@ fn dirichlet_rng(call: &mut Call) -> Result<Value, Failure> {
     let alpha = known(call, &alpha)?;
     let (lanes, n) = (call.lanes, alpha.shape()[1]);
     let shared = alpha.shape()[0] == 1;
-    let rng = call.rng()?;
+    let random = call.random()?;
     let mut data = Vec::with_capacity(lanes * n);
     for lane in 0..lanes {
         let first = if shared { 0 } else { lane * n };
-        data.extend(draw_dirichlet(rng, &alpha.data()[first..first + n]));
+        data.extend(draw_dirichlet(
+            random.of(lane),
+            &alpha.data()[first..first + n],
+        ));
     }
     Ok(Value::Real(Array::new([lanes, n], data).into()))
 }

@@ -187,9 +187,10 @@ fn standard_root(call: &mut Call, of: Of) -> Result<(Expr, Expr), Failure> {
     let scale = of.factor(call, 1, "scale parameter");
     known(call, &scale)?;
     let lanes = call.lanes;
-    let rng = call.rng()?;
+    let random = call.random()?;
     let mut data = vec![0.0; lanes * rows * rows];
     for lane in 0..lanes {
+        let rng = random.of(lane);
         let nu = nu.data()[lane % nu.len()];
         for i in 0..rows {
             let row = &mut data[(lane * rows + i) * rows..][..=i];

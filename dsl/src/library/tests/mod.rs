@@ -15,7 +15,7 @@ use firebrand_graph::{Array, Expr, Graph, NodeId, Program};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
-use super::{Call, Failure, Requirement, lookup};
+use super::{Call, Failure, Requirement, Streams, lookup};
 use crate::types::Type;
 use crate::value::{Ints, Value};
 
@@ -113,7 +113,7 @@ fn call_in(
         arguments: &values,
         types: &types,
         requirements: &mut requirements,
-        rng,
+        random: rng.map(Streams::shared),
         lanes,
     };
     let value = (function.evaluate)(&mut call)?;
