@@ -10,11 +10,11 @@ use crate::library::call::{Call, Failure};
 use crate::library::formula::Num;
 use crate::library::special::{HALF_LOG_TWO_PI, lchoose, log_phi};
 
-/// ((y - mu) / sigma)^2, with a single sigma outside of what is computed for each row.
+/// ((y - mu) / sigma)^2, with a single sigma outside of what is computed for each of several rows.
 pub(super) fn squared_distance<'s>(y: &Num<'s>, mu: &Num<'s>, sigma: &Num<'s>) -> Num<'s> {
     let difference = y - mu;
     let scale = sigma.recip();
-    if sigma.len() == 1 {
+    if sigma.len() == 1 && difference.len() > 1 {
         difference.square() * scale.square()
     } else {
         (difference * scale).square()
