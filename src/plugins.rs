@@ -5,8 +5,10 @@
 
 use firebrand_advi as _;
 use firebrand_bam as _;
+use firebrand_flow as _;
 use firebrand_gaussian as _;
 use firebrand_gsm as _;
+use firebrand_mixture as _;
 use firebrand_pathfinder as _;
 use firebrand_posteriordb as _;
 use firebrand_prox_score as _;

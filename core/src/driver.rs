@@ -170,11 +170,7 @@ pub fn fit_within(
         }
     };
     let start_counts = counters.counts();
-    let approximation = family.start(
-        target.dimension(),
-        &start.best().gaussian,
-        target.placement(),
-    )?;
+    let approximation = family.start_from(&start, target.placement())?;
     let mut running = inference.begin(approximation, &counted, &start)?;
     if let Some(checkpoint) = surroundings.resume {
         running.restore(&checkpoint.state)?;

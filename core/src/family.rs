@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::gaussian::{Gaussian, GaussianStart};
 use crate::placement::Placement;
+use crate::start::Start;
 
 /// Why a family could not do what was asked of it.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -97,6 +98,17 @@ pub trait Family: Send + Sync {
         gaussian: &GaussianStart,
         placement: &Placement,
     ) -> Result<Box<dyn Approximation>, FamilyError>;
+
+    /// The member to begin a fit from. By default the one closest to the best Gaussian that was found; a family that can
+    /// be in several places at once may use the others too.
+    fn start_from(
+        &self,
+        start: &Start,
+        placement: &Placement,
+    ) -> Result<Box<dyn Approximation>, FamilyError> {
+        let gaussian = &start.best().gaussian;
+        self.start(gaussian.dimension(), gaussian, placement)
+    }
 }
 
 /// What members of a family can do. Algorithms state what they need of it, and are refused before the first step.

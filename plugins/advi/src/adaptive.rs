@@ -101,8 +101,9 @@ impl Adaptive {
         let cotangent = SampleCotangent {
             theta: difference * column,
             log_weight: sample.log_weight.is_some().then(|| {
-                let terms: Vec<f64> = (0..draws).map(|s| weight[s] * gap(s)).collect();
-                placement.vector(&terms)
+                // Against their average, so that draws that are not valid speak neither for their component nor against it.
+                let term = |s: usize| if at.valid[s] { weight[s] * (gap(s) - elbo) } else { 0.0 };
+                placement.vector(&(0..draws).map(term).collect::<Vec<_>>())
             }),
         };
         let gradient = to_host(&self.iterate.pull_sample(&noise, &cotangent)?);

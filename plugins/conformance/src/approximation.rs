@@ -20,6 +20,7 @@ pub fn check(q: &dyn Approximation) {
     the_pullback_of_score_is_its_derivative(q);
     the_score_has_mean_zero_and_the_covariance_with_draws_of_stein(q);
     the_density_is_normalised(q);
+    the_weights_of_draws_sum_to_one(q);
     lambda_and_saved_state_survive_being_set(q);
 }
 
@@ -27,6 +28,18 @@ fn draws(q: &dyn Approximation, count: usize) -> (Tensor<2>, Vec<f64>) {
     let noise = noise(11, Stream::Other(7), 0, q.noise_shape(count), q.placement());
     let theta = q.sample(&noise).expect("sample").theta;
     (noise, to_host(&theta))
+}
+
+/// The weights of draws in an average, which are one on average.
+fn weights(q: &dyn Approximation, noise: &Tensor<2>) -> Vec<f64> {
+    let count = noise.dims()[0];
+    match q.sample(noise).expect("sample").log_weight {
+        None => vec![1.0; count],
+        Some(log_weight) => {
+            let weights = to_host(&log_weight).into_iter();
+            weights.map(|w| w.exp() * count as f64).collect()
+        }
+    }
 }
 
 /// The standard deviation of every coordinate over draws: the scale of finite differences.
@@ -106,8 +119,9 @@ fn check_pullback(q: &dyn Approximation, product: &Product<'_>, pulled: &[f64], 
             product(moved.as_ref())
         };
         let expected = (along(1.0) - along(-1.0)) / (2.0 * step);
-        let rounding = product(q).abs() * 1e-9 / step.max(1e-300);
-        let scale = found.abs() + largest * 1e-3 + rounding * 1e-3;
+        // Terms of order one, some tens of them, each with some units of rounding from the program behind it.
+        let rounding = 1e-14 * product(q).abs().max(1.0) / step;
+        let scale = found.abs() + largest * 1e-3 + rounding / TOLERANCE;
         assert_close(
             *found,
             expected,
@@ -121,16 +135,34 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// `pull_sample` against central differences of `sample` in lambda.
+/// `pull_sample` against central differences of `sample` in lambda, through the draws and through their weights.
 pub fn the_pullback_of_sample_is_its_derivative(q: &dyn Approximation) {
-    let (noise, theta) = draws(q, 3);
+    const COUNT: usize = 12;
+    let (noise, theta) = draws(q, COUNT);
     let weight = normals(3, Stream::Other(8), 0, theta.len());
     let weight: Vec<f64> = scaled(&weight, &deviations(q));
-    let cotangent = SampleCotangent::from(q.placement().matrix(weight.clone(), [3, q.dimension()]));
+    let of_weights = normals(6, Stream::Other(8), 0, COUNT);
+    let has_weights = q.sample(&noise).expect("sample").log_weight.is_some();
+    let cotangent = SampleCotangent {
+        theta: q.placement().matrix(weight.clone(), [COUNT, q.dimension()]),
+        log_weight: has_weights.then(|| q.placement().vector(&of_weights)),
+    };
     let pulled = to_host(&q.pull_sample(&noise, &cotangent).expect("pull_sample"));
-    let product =
-        |q: &dyn Approximation| dot(&weight, &to_host(&q.sample(&noise).expect("sample").theta));
+    let product = |q: &dyn Approximation| {
+        let sample = q.sample(&noise).expect("sample");
+        let through_weights = sample.log_weight.map(|w| dot(&of_weights, &to_host(&w)));
+        dot(&weight, &to_host(&sample.theta)) + through_weights.unwrap_or(0.0)
+    };
     check_pullback(q, &product, &pulled, "pull_sample");
+}
+
+/// The weights of a sample sum to one, however many draws it has.
+pub fn the_weights_of_draws_sum_to_one(q: &dyn Approximation) {
+    for count in [8, 13, 200] {
+        let (noise, _) = draws(q, count);
+        let total = weights(q, &noise).iter().sum::<f64>() / count as f64;
+        assert_close(total, 1.0, 1.0, "the sum of the draws' weights");
+    }
 }
 
 /// Cotangents of a size that makes every coordinate matter alike.
@@ -167,17 +199,19 @@ pub fn the_pullback_of_score_is_its_derivative(q: &dyn Approximation) {
 /// `E_q[score] = 0` and `E_q[score (theta - mean)'] = -I`.
 pub fn the_score_has_mean_zero_and_the_covariance_with_draws_of_stein(q: &dyn Approximation) {
     let dimension = q.dimension();
-    let (_, theta) = draws(q, DRAWS);
+    let (noise, theta) = draws(q, DRAWS);
+    let weights = weights(q, &noise);
     let points = q.placement().matrix(theta.clone(), [DRAWS, dimension]);
     let score = to_host(&q.score(&points).expect("score"));
     let deviations = deviations(q);
+    let weighted = |s: usize, i: usize| score[s * dimension + i] * weights[s];
     for i in 0..dimension {
-        let values: Vec<f64> = (0..DRAWS).map(|s| score[s * dimension + i]).collect();
+        let values: Vec<f64> = (0..DRAWS).map(|s| weighted(s, i)).collect();
         assert_mean(&values, 0.0, &format!("the score of coordinate {i}"));
         for j in 0..dimension {
             let centre = theta[j];
             let values: Vec<f64> = (0..DRAWS)
-                .map(|s| score[s * dimension + i] * (theta[s * dimension + j] - centre))
+                .map(|s| weighted(s, i) * (theta[s * dimension + j] - centre))
                 .map(|v| v * deviations[i] / deviations[j])
                 .collect();
             let expected = if i == j { -1.0 } else { 0.0 };

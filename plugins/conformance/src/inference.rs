@@ -5,10 +5,12 @@ use std::sync::atomic::AtomicBool;
 use firebrand_core::start::{Agreement, Candidate, Start, StartOptions, enough_draws, whitened};
 use firebrand_core::{
     Approximation, Batch, Checkpoint, Covariance, Ended, Family, Fit, FitOptions, GaussianStart,
-    GaussianTarget, Inference, InferenceError, StepContext, Stop, Stream, Surroundings, Target,
+    GaussianTarget, Inference, InferenceError, Progress, StepContext, StepError, Stop, Stream,
+    Surroundings, Target,
     fit, fit_within, from_mat, noise, normals, to_host,
 };
 
+use crate::Member;
 use crate::targets::{Failing, random_gaussian, skewed};
 
 /// All that holds for every algorithm with every family that it takes.
@@ -172,6 +174,60 @@ pub fn a_gaussian_target_is_a_fixed_point(
             i % 3
         );
     }
+}
+
+/// The mean square difference of two scores, in units of the first one's mean square, over draws of the first.
+pub fn score_divergence(target: &dyn Approximation, q: &dyn Approximation) -> f64 {
+    let shape = target.noise_shape(2000);
+    let noise = noise(2, Stream::Other(6), 0, shape, target.placement());
+    let theta = target.sample(&noise).expect("sample").theta;
+    let (expected, found) = (target.score(&theta), q.score(&theta));
+    let expected = to_host(&expected.expect("score"));
+    let found = to_host(&found.expect("score"));
+    let difference: f64 = expected.iter().zip(&found).map(|(a, b)| (a - b).powi(2)).sum();
+    difference / expected.iter().map(|a| a * a).sum::<f64>()
+}
+
+/// Started at a perturbation of a target that is itself in the family, some steps lower the score divergence by the factor
+/// `factor` at least. Every parameter is moved by about `perturbation`.
+pub fn the_score_divergence_to_a_member_falls(
+    inference: &dyn Inference,
+    member: &dyn Approximation,
+    perturbation: f64,
+    steps: u64,
+    factor: f64,
+) {
+    let target = Member::new(member);
+    let mut q = member.clone_box();
+    let lambda = to_host(&member.lambda());
+    let moves = normals(8, Stream::Other(6), 0, lambda.len());
+    let moved: Vec<f64> = lambda.iter().zip(&moves).map(|(l, m)| l + perturbation * m).collect();
+    q.set_lambda(&member.placement().vector(&moved))
+        .expect("set_lambda");
+    let before = score_divergence(member, q.as_ref());
+    let start = Start::standard(member.dimension());
+    let mut running = inference.begin(q, &target, &start).expect("begin");
+    for step in 0..steps {
+        let context = StepContext {
+            target: &target,
+            batch: &Batch::Full,
+            step,
+            seed: 5,
+            stop: Stop::never(),
+        };
+        match running.step(&context) {
+            Ok(report) if report.progress != Progress::Continue => break,
+            Ok(_) | Err(StepError::Recoverable(_)) => {}
+            Err(error) => panic!("{}: {error}", inference.name()),
+        }
+    }
+    let after = score_divergence(member, running.approximation());
+    assert!(
+        after * factor <= before,
+        "{} with {}: the score divergence went from {before} to {after}",
+        inference.name(),
+        member.family()
+    );
 }
 
 /// Two runs with one seed agree in every bit; another seed gives other bits.
