@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use firebrand_core::{
-    Approximation, FamilyError, Placement, Sample, SampleCotangent, to_host,
-};
+use firebrand_core::{Approximation, FamilyError, Placement, Sample, SampleCotangent, to_host};
 
 use crate::formulas::Formulas;
 use crate::programs::Programs;
@@ -52,9 +50,7 @@ impl GraphApproximation {
 
     fn set(&mut self, lambda: Vec<f64>) -> Result<(), FamilyError> {
         check(self.programs.formulas(), &lambda)?;
-        self.row = self
-            .placement
-            .matrix(lambda.clone(), [1, lambda.len()]);
+        self.row = self.placement.matrix(lambda.clone(), [1, lambda.len()]);
         self.lambda = lambda;
         Ok(())
     }
@@ -243,6 +239,11 @@ impl Approximation for GraphApproximation {
             });
         }
         let (values, _) = state.as_chunks::<8>();
-        self.set(values.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect())
+        self.set(
+            values
+                .iter()
+                .map(|bytes| f64::from_le_bytes(*bytes))
+                .collect(),
+        )
     }
 }

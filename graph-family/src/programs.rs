@@ -136,9 +136,7 @@ impl Programs {
     pub(crate) fn weights(&self, lambda: &Tensor<2>) -> Tensor<2> {
         let program = self.weights.get_or_init(|| {
             let mut sketch = self.sketch();
-            let weights = self
-                .formulas
-                .log_weights(&mut sketch.graph, &sketch.lambda);
+            let weights = self.formulas.log_weights(&mut sketch.graph, &sketch.lambda);
             sketch.compile(&[weights], &self.options)
         });
         program.run(std::slice::from_ref(lambda)).remove(0)

@@ -21,7 +21,12 @@ pub fn allocate(weights: &[f64], draws: usize) -> Option<Vec<usize>> {
     };
     let mut counts: Vec<usize> = (0..weights.len()).map(|k| 1 + share(k) as usize).collect();
     let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by(|&a, &b| share(b).fract().total_cmp(&share(a).fract()).then(a.cmp(&b)));
+    order.sort_by(|&a, &b| {
+        share(b)
+            .fract()
+            .total_cmp(&share(a).fract())
+            .then(a.cmp(&b))
+    });
     let left = draws - counts.iter().sum::<usize>().min(draws);
     for &k in order.iter().cycle().take(left) {
         counts[k] += 1;

@@ -8,6 +8,7 @@
 //! All of it works on the host in 64 bits, with points `[D, S]`, one draw a column. Algorithms use its parts: whitened draws,
 //! moments of scores, guarded steps, averages of iterates.
 
+mod adam;
 mod averaged;
 mod averaging;
 mod bytes;
@@ -26,6 +27,7 @@ mod paths;
 mod service;
 mod wide;
 
+pub use adam::{Adam, parameter_scales};
 pub use averaged::{AveragedGaussian, Drawn};
 pub use averaging::{Epoch, EpochAverage};
 pub use bytes::{StateReader, StateWriter};

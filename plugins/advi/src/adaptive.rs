@@ -2,11 +2,13 @@
 //!
 //! The gradient goes through the draws alone: the derivative of the log density of q in its own parameters has mean zero and is left
 //! out, so that the gradient's noise vanishes as q approaches the target (Roeder, Wu and Duvenaud 2017, arXiv 1703.09194). Steps are
-//! Adam's (Kingma and Ba 2015, arXiv 1412.6980). Parameters are averaged over epochs that double in length, and the step size
-//! halves with each, so that the average settles.
+//! [`Adam`]'s. Parameters are averaged over epochs that double in length; the step size halves with each that brings little, so that
+//! the average settles.
 
 use burn::tensor::Tensor;
-use firebrand_core::start::{LambdaAverage, LambdaEpoch, StateReader, StateWriter};
+use firebrand_core::start::{
+    Adam, LambdaAverage, LambdaEpoch, StateReader, StateWriter, parameter_scales,
+};
 use firebrand_core::{
     Approximation, InferenceError, Progress, Running, SampleCotangent, StepContext, StepError,
     StepReport, Stream, to_host,
@@ -14,10 +16,10 @@ use firebrand_core::{
 
 use crate::plugin::AdviOptions;
 
-const MEAN_DECAY: f64 = 0.9;
-const SQUARE_DECAY: f64 = 0.99;
-/// Keeps a vanishing gradient from being blown up.
-const FLOOR: f64 = 1e-8;
+/// A rise of the average ELBO, in nats, from one epoch to the next, above which steps stay as long as they are.
+const WORTHWHILE: f64 = 0.1;
+/// Draws per step: with a quarter of them, flows of splines do not settle.
+const DRAWS: usize = 64;
 /// Steps in the first epoch.
 const FIRST_EPOCH: u64 = 100;
 
@@ -26,34 +28,23 @@ pub struct Adaptive {
     /// The average over the last whole epoch; the iterate while there is none.
     approximation: Box<dyn Approximation>,
     iterate: Box<dyn Approximation>,
-    first_moment: Vec<f64>,
-    second_moment: Vec<f64>,
     average: LambdaAverage,
-    /// Steps whose gradient entered the moments.
-    count: u64,
-    step_size: f64,
+    adam: Adam,
     draws: usize,
     tolerance: f64,
 }
 
 impl Adaptive {
-    pub fn new(
-        approximation: Box<dyn Approximation>,
-        dimension: usize,
-        options: &AdviOptions,
-    ) -> Self {
-        let size = approximation.lambda().dims()[0];
-        Self {
+    pub fn new(approximation: Box<dyn Approximation>, options: &AdviOptions) -> Result<Self, InferenceError> {
+        let scales = parameter_scales(approximation.as_ref())?;
+        Ok(Self {
             iterate: approximation.clone_box(),
             approximation,
-            first_moment: vec![0.0; size],
-            second_moment: vec![0.0; size],
-            average: LambdaAverage::new(size, FIRST_EPOCH),
-            count: 0,
-            step_size: options.step_size,
-            draws: options.draws.unwrap_or(dimension.clamp(16, 64)),
+            average: LambdaAverage::new(scales.len(), FIRST_EPOCH),
+            adam: Adam::new(scales, options.step_size),
+            draws: options.draws.unwrap_or(DRAWS),
             tolerance: options.tolerance,
-        }
+        })
     }
 
     /// The ELBO on fresh draws and its gradient `[lambda]`.
@@ -102,7 +93,13 @@ impl Adaptive {
             theta: difference * column,
             log_weight: sample.log_weight.is_some().then(|| {
                 // Against their average, so that draws that are not valid speak neither for their component nor against it.
-                let term = |s: usize| if at.valid[s] { weight[s] * (gap(s) - elbo) } else { 0.0 };
+                let term = |s: usize| {
+                    if at.valid[s] {
+                        weight[s] * (gap(s) - elbo)
+                    } else {
+                        0.0
+                    }
+                };
                 placement.vector(&(0..draws).map(term).collect::<Vec<_>>())
             }),
         };
@@ -116,20 +113,11 @@ impl Adaptive {
     /// Moves the iterate along Adam's direction.
     fn ascend(&mut self, gradient: &[f64]) -> Result<(), StepError> {
         let mut lambda = to_host(&self.iterate.lambda());
-        let count = self.count as f64 + 1.0;
-        let mean_bias = 1.0 - MEAN_DECAY.powf(count);
-        let square_bias = 1.0 - SQUARE_DECAY.powf(count);
-        let (mut first, mut second) = (self.first_moment.clone(), self.second_moment.clone());
-        for (i, &g) in gradient.iter().enumerate() {
-            first[i] += (1.0 - MEAN_DECAY) * (g - first[i]);
-            second[i] += (1.0 - SQUARE_DECAY) * (g * g - second[i]);
-            let scale = (second[i] / square_bias).sqrt() + FLOOR;
-            lambda[i] += self.step_size * first[i] / (mean_bias * scale);
-        }
+        let mut adam = self.adam.clone();
+        adam.ascend(&mut lambda, gradient);
         let placement = self.iterate.placement().clone();
         self.iterate.set_lambda(&placement.vector(&lambda))?;
-        (self.first_moment, self.second_moment) = (first, second);
-        self.count += 1;
+        self.adam = adam;
         Ok(())
     }
 
@@ -138,8 +126,10 @@ impl Adaptive {
         let placement = self.approximation.placement().clone();
         self.approximation
             .set_lambda(&placement.vector(&epoch.lambda))?;
-        self.step_size *= 0.5;
         let rise = epoch.last_objective.map(|last| epoch.objective - last);
+        if rise.is_none_or(|rise| rise < WORTHWHILE) {
+            self.adam.shrink(0.5);
+        }
         Ok(match rise {
             Some(rise) if rise.abs() < self.tolerance => Progress::Converged(format!(
                 "the average ELBO changed by {rise:.4} nats between two epochs"
@@ -153,14 +143,14 @@ impl Running for Adaptive {
     fn step(&mut self, context: &StepContext<'_>) -> Result<StepReport, StepError> {
         let outcome = self.gradient(context);
         if outcome.is_err() {
-            self.step_size *= 0.7;
+            self.adam.shrink(0.7);
         }
         let (elbo, gradient) = outcome?;
         self.ascend(&gradient)?;
         let epoch = self.average.push(&to_host(&self.iterate.lambda()), elbo);
         let diagnostics = vec![
             ("elbo", elbo),
-            ("step_size", self.step_size),
+            ("step_size", self.adam.step_size()),
             (
                 "gradient",
                 gradient.iter().map(|g| g * g).sum::<f64>().sqrt(),
@@ -188,22 +178,15 @@ impl Running for Adaptive {
     fn save(&self) -> Vec<u8> {
         let writer = StateWriter::default()
             .blob(&self.approximation.save())
-            .blob(&self.iterate.save())
-            .numbers(&self.first_moment)
-            .numbers(&self.second_moment)
-            .count(self.count)
-            .number(self.step_size);
-        self.average.save(writer).finish()
+            .blob(&self.iterate.save());
+        self.average.save(self.adam.save(writer)).finish()
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError> {
         let mut reader = StateReader::new(state);
         self.approximation.restore(reader.blob()?)?;
         self.iterate.restore(reader.blob()?)?;
-        self.first_moment = reader.numbers()?;
-        self.second_moment = reader.numbers()?;
-        self.count = reader.count()?;
-        self.step_size = reader.number()?;
+        self.adam.restore(&mut reader)?;
         self.average.restore(&mut reader)?;
         reader.finish()
     }

@@ -14,7 +14,7 @@ use crate::rounds::Rounds;
 firebrand_core::options! {
     /// Options of `advi`.
     pub struct AdviOptions {
-        /// Draws at first; by default twice the dimension, and at least 256.
+        /// Draws at first; by default twice the dimension, and at least 256. For adaptive steps: draws per step, 64.
         draws: Option<usize> = None,
         /// Draws at most.
         max_draws: usize = 8192,
@@ -22,7 +22,7 @@ firebrand_core::options! {
         tolerance: f64 = 0.01,
         /// Whether to take adaptive stochastic steps also where a family allows better ones.
         adaptive: bool = false,
-        /// Size of adaptive steps at first, in units of the family's parameters.
+        /// Size of adaptive steps at first, in standard deviations of the draws.
         step_size: f64 = 0.02,
     }
 }
@@ -63,8 +63,9 @@ impl Inference for Advi {
         }
     }
 
+    /// Six epochs of adaptive steps.
     fn max_steps(&self) -> u64 {
-        5000
+        6300
     }
 
     fn begin(
@@ -85,7 +86,7 @@ impl Inference for Advi {
             Some(Structure::Diagonal) if !options.adaptive => {
                 Box::new(QuasiNewton::new(approximation, rounds, start)?)
             }
-            _ => Box::new(Adaptive::new(approximation, target.dimension(), options)),
+            _ => Box::new(Adaptive::new(approximation, options)?),
         })
     }
 }

@@ -6,8 +6,7 @@ use firebrand_core::start::{Agreement, Candidate, Start, StartOptions, enough_dr
 use firebrand_core::{
     Approximation, Batch, Checkpoint, Covariance, Ended, Family, Fit, FitOptions, GaussianStart,
     GaussianTarget, Inference, InferenceError, Progress, StepContext, StepError, Stop, Stream,
-    Surroundings, Target,
-    fit, fit_within, from_mat, noise, normals, to_host,
+    Surroundings, Target, fit, fit_within, from_mat, noise, normals, to_host,
 };
 
 use crate::Member;
@@ -184,7 +183,11 @@ pub fn score_divergence(target: &dyn Approximation, q: &dyn Approximation) -> f6
     let (expected, found) = (target.score(&theta), q.score(&theta));
     let expected = to_host(&expected.expect("score"));
     let found = to_host(&found.expect("score"));
-    let difference: f64 = expected.iter().zip(&found).map(|(a, b)| (a - b).powi(2)).sum();
+    let difference: f64 = expected
+        .iter()
+        .zip(&found)
+        .map(|(a, b)| (a - b).powi(2))
+        .sum();
     difference / expected.iter().map(|a| a * a).sum::<f64>()
 }
 
@@ -201,7 +204,11 @@ pub fn the_score_divergence_to_a_member_falls(
     let mut q = member.clone_box();
     let lambda = to_host(&member.lambda());
     let moves = normals(8, Stream::Other(6), 0, lambda.len());
-    let moved: Vec<f64> = lambda.iter().zip(&moves).map(|(l, m)| l + perturbation * m).collect();
+    let moved: Vec<f64> = lambda
+        .iter()
+        .zip(&moves)
+        .map(|(l, m)| l + perturbation * m)
+        .collect();
     q.set_lambda(&member.placement().vector(&moved))
         .expect("set_lambda");
     let before = score_divergence(member, q.as_ref());

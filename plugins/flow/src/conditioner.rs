@@ -1,7 +1,7 @@
 //! The small networks that shape couplings.
 
-use firebrand_core::normals;
 use firebrand_core::Stream;
+use firebrand_core::normals;
 use firebrand_graph::{Expr, Graph, Unary};
 
 /// A network with one hidden layer of hyperbolic tangents: smooth, as the score of a flow has its second derivatives, and
@@ -33,7 +33,10 @@ impl Conditioner {
             let numbers = normals(0, Stream::Other(1), number as u64, count);
             let (weights, biases) = numbers.split_at(self.hidden * self.inputs);
             let shrink = 1.0 / (self.inputs as f64).sqrt();
-            let scaled = weights.iter().map(|w| w * shrink).chain(biases.iter().copied());
+            let scaled = weights
+                .iter()
+                .map(|w| w * shrink)
+                .chain(biases.iter().copied());
             for (parameter, number) in parameters.iter_mut().zip(scaled) {
                 *parameter = number;
             }

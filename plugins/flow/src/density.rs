@@ -118,6 +118,7 @@ impl Formulas for FlowDensity {
     }
 
     fn check(&self, lambda: &[f64]) -> Result<(), FamilyError> {
-        self.scale.check(&lambda[self.dimension..self.first_layer()])
+        self.scale
+            .check(&lambda[self.dimension..self.first_layer()])
     }
 }

@@ -37,8 +37,7 @@ impl Plugin for Flow {
     const DOC: &'static str = "Normalizing flow: a Gaussian bent by layers of couplings";
 
     fn new(options: FlowOptions) -> Result<Self, OptionsError> {
-        let invalid =
-            |reason: &str| Err(OptionsError::invalid::<FlowOptions>(Self::NAME, reason));
+        let invalid = |reason: &str| Err(OptionsError::invalid::<FlowOptions>(Self::NAME, reason));
         if options.hidden == 0 {
             return invalid("`hidden` must be at least 1");
         }
@@ -82,6 +81,8 @@ impl Family for Flow {
         };
         let density = FlowDensity::new(&self.options, dimension);
         let lambda = density.gaussian(&gaussian.mean, factor);
-        Ok(Box::new(GraphApproximation::new(density, lambda, placement)?))
+        Ok(Box::new(GraphApproximation::new(
+            density, lambda, placement,
+        )?))
     }
 }

@@ -103,7 +103,11 @@ fn every_fault_of_a_member_is_found_by_the_identity_that_it_breaks() {
 fn a_flow_starts_at_its_gaussian() {
     let start = GaussianStart {
         mean: vec![1.0, -2.0, 0.3],
-        covariance: Covariance::Dense(faer::mat![[4.0, 1.0, 0.0], [1.0, 0.5, 0.1], [0.0, 0.1, 2.0]]),
+        covariance: Covariance::Dense(faer::mat![
+            [4.0, 1.0, 0.0],
+            [1.0, 0.5, 0.1],
+            [0.0, 0.1, 2.0]
+        ]),
     };
     let placement = Placement::cpu();
     let points = placement.matrix(normals(1, Stream::Other(23), 0, 30), [10, 3]);
@@ -111,9 +115,7 @@ fn a_flow_starts_at_its_gaussian() {
     for kind in [Kind::Affine, Kind::Spline] {
         let flow = Flow::new(options(kind)).unwrap();
         let member = flow.start(3, &start, &placement).unwrap();
-        for (found, expected) in [
-            (member.log_prob(&points), exact.log_prob(&points)),
-        ] {
+        for (found, expected) in [(member.log_prob(&points), exact.log_prob(&points))] {
             let (found, expected) = (to_host(&found.unwrap()), to_host(&expected.unwrap()));
             for (found, expected) in found.iter().zip(&expected) {
                 assert!((found - expected).abs() < 1e-12 * expected.abs().max(1.0));
@@ -163,7 +165,11 @@ fn a_banana_is_bent_to() {
     let advi = Advi::new(AdviOptions::default()).unwrap();
     let gaussian = elbo(&advi, &FullRank);
     for kind in [Kind::Affine, Kind::Spline] {
-        let flow = Flow::new(FlowOptions { kind, ..FlowOptions::default() }).unwrap();
+        let flow = Flow::new(FlowOptions {
+            kind,
+            ..FlowOptions::default()
+        })
+        .unwrap();
         let prox = ProxScore::new(ProxScoreOptions::default()).unwrap();
         for inference in [&advi as &dyn Inference, &prox] {
             let found = elbo(inference, &flow);
@@ -186,7 +192,10 @@ fn seeds_resumption_and_endings() {
 
 #[test]
 fn the_structure_of_the_outermost_map_is_an_option() {
-    let diagonal = Flow::new(FlowOptions { covariance: Structure::Diagonal, ..options(Kind::Affine) });
+    let diagonal = Flow::new(FlowOptions {
+        covariance: Structure::Diagonal,
+        ..options(Kind::Affine)
+    });
     let dense = Flow::new(options(Kind::Affine));
     let [diagonal, dense] = [diagonal, dense].map(|flow| {
         let start = GaussianStart::standard(4);

@@ -1,7 +1,9 @@
 //! Where the components of a mixture begin.
 
 use faer::Mat;
-use firebrand_core::{Covariance, FamilyError, GaussianStart, Stream, Structure, cholesky, normals};
+use firebrand_core::{
+    Covariance, FamilyError, GaussianStart, Stream, Structure, cholesky, normals,
+};
 
 /// The share of a Gaussian's variance, along the direction in which it is largest, that the means of the components that
 /// stand for it have.

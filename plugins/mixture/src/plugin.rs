@@ -52,8 +52,7 @@ impl Mixture {
         components: &[Component],
         placement: &Placement,
     ) -> Result<Box<dyn Approximation>, FamilyError> {
-        let density =
-            MixtureDensity::new(components.len(), self.options.covariance, dimension);
+        let density = MixtureDensity::new(components.len(), self.options.covariance, dimension);
         let mut lambda: Vec<f64> = components.iter().map(|c| c.log_weight).collect();
         for component in components {
             lambda.extend(&component.mean);
@@ -84,7 +83,12 @@ impl Family for Mixture {
         gaussian: &GaussianStart,
         placement: &Placement,
     ) -> Result<Box<dyn Approximation>, FamilyError> {
-        let components = apart(gaussian, self.options.components, self.options.covariance, 0.0)?;
+        let components = apart(
+            gaussian,
+            self.options.components,
+            self.options.covariance,
+            0.0,
+        )?;
         self.member(dimension, &components, placement)
     }
 

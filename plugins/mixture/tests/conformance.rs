@@ -8,8 +8,8 @@ use firebrand_core::{
     Approximation, Covariance, Family, FamilyError, FitOptions, GaussianStart, Placement, Plugin,
     Stream, Structure, normals, to_host,
 };
-use firebrand_mixture::{Mixture, MixtureDensity, MixtureOptions};
 use firebrand_graph_family::{Formulas, GraphApproximation};
+use firebrand_mixture::{Mixture, MixtureDensity, MixtureOptions};
 use firebrand_prox_score::{ProxScore, ProxScoreOptions};
 use proptest::prelude::*;
 
@@ -84,11 +84,16 @@ fn one_component_is_the_full_rank_gaussian() {
     let members: Vec<Box<dyn Approximation>> = [&one as &dyn Family, &firebrand_gaussian::FullRank]
         .map(|family| family.start(2, &start, &placement).unwrap())
         .into();
-    let densities = members.iter().map(|q| to_host(&q.log_prob(&points).unwrap()));
+    let densities = members
+        .iter()
+        .map(|q| to_host(&q.log_prob(&points).unwrap()));
     let scores = members.iter().map(|q| to_host(&q.score(&points).unwrap()));
     for values in [densities.collect::<Vec<_>>(), scores.collect()] {
         for (graph, closed) in values[0].iter().zip(&values[1]) {
-            assert!((graph - closed).abs() < 1e-13 * closed.abs().max(1.0), "{graph} {closed}");
+            assert!(
+                (graph - closed).abs() < 1e-13 * closed.abs().max(1.0),
+                "{graph} {closed}"
+            );
         }
     }
 }
@@ -97,15 +102,22 @@ fn one_component_is_the_full_rank_gaussian() {
 fn moments(q: &dyn Approximation) -> (Vec<f64>, Mat<f64>) {
     let (count, dimension) = (40_000, q.dimension());
     let noise = normals(1, Stream::Other(21), 0, count * dimension);
-    let sample = q.sample(&q.placement().matrix(noise, [count, dimension])).unwrap();
-    let weights: Vec<f64> = to_host(&sample.log_weight.unwrap()).iter().map(|w| w.exp()).collect();
+    let sample = q
+        .sample(&q.placement().matrix(noise, [count, dimension]))
+        .unwrap();
+    let weights: Vec<f64> = to_host(&sample.log_weight.unwrap())
+        .iter()
+        .map(|w| w.exp())
+        .collect();
     let theta = to_host(&sample.theta);
     let row = |s: usize| &theta[s * dimension..][..dimension];
     let mean: Vec<f64> = (0..dimension)
         .map(|d| (0..count).map(|s| weights[s] * row(s)[d]).sum())
         .collect();
     let covariance = Mat::from_fn(dimension, dimension, |i, j| {
-        (0..count).map(|s| weights[s] * (row(s)[i] - mean[i]) * (row(s)[j] - mean[j])).sum()
+        (0..count)
+            .map(|s| weights[s] * (row(s)[i] - mean[i]) * (row(s)[j] - mean[j]))
+            .sum()
     });
     (mean, covariance)
 }
@@ -127,7 +139,10 @@ fn a_start_has_the_mean_and_the_covariance_of_its_gaussian() {
             assert!((mean[i] - start.mean[i]).abs() < error, "{mean:?}");
             for j in 0..3 {
                 let scale = (covariance[(i, i)] * covariance[(j, j)]).sqrt();
-                assert!((found[(i, j)] - covariance[(i, j)]).abs() < 0.04 * scale, "{found:?}");
+                assert!(
+                    (found[(i, j)] - covariance[(i, j)]).abs() < 0.04 * scale,
+                    "{found:?}"
+                );
             }
         }
     }
@@ -144,8 +159,16 @@ fn components_start_where_starts_ended_with_the_weights_of_their_evidence() {
         elbo_error: 0.0,
     };
     let start = Start {
-        candidates: vec![candidate(-3.0, 0.0), candidate(2.0, -(3f64.ln())), candidate(9.0, -20.0)],
-        agreement: Agreement { tried: 4, succeeded: 4, agreed: 2 },
+        candidates: vec![
+            candidate(-3.0, 0.0),
+            candidate(2.0, -(3f64.ln())),
+            candidate(9.0, -20.0),
+        ],
+        agreement: Agreement {
+            tried: 4,
+            succeeded: 4,
+            agreed: 2,
+        },
     };
     let family = mixture(4, Structure::Dense);
     let member = family.start_from(&start, &Placement::cpu()).unwrap();
@@ -155,7 +178,10 @@ fn components_start_where_starts_ended_with_the_weights_of_their_evidence() {
         (0..4).filter(at).map(|k| lambda[k].exp()).sum()
     };
     // Three quarters and one quarter; the third place is e^-20 of the first.
-    assert!((near(-3.0) - 0.75).abs() < 1e-12 && (near(2.0) - 0.25).abs() < 1e-12, "{lambda:?}");
+    assert!(
+        (near(-3.0) - 0.75).abs() < 1e-12 && (near(2.0) - 0.25).abs() < 1e-12,
+        "{lambda:?}"
+    );
 }
 
 #[test]
@@ -191,7 +217,18 @@ fn two_separate_modes_are_fitted_with_their_weights() {
     // N((-3, 0), 0.25 I) with weight 0.7 and N((3, 1), diag(1, 0.25)) with weight 0.3; its log normaliser is zero.
     let density = MixtureDensity::new(2, Structure::Diagonal, 2);
     let half = 0.5f64.ln();
-    let lambda = vec![0.7f64.ln(), 0.3f64.ln(), -3.0, 0.0, 3.0, 1.0, half, half, 0.0, half];
+    let lambda = vec![
+        0.7f64.ln(),
+        0.3f64.ln(),
+        -3.0,
+        0.0,
+        3.0,
+        1.0,
+        half,
+        half,
+        0.0,
+        half,
+    ];
     let truth = GraphApproximation::new(density, lambda, &Placement::cpu()).unwrap();
     let target = firebrand_conformance::Member::new(&truth);
     let family = mixture(2, Structure::Dense);
@@ -199,10 +236,17 @@ fn two_separate_modes_are_fitted_with_their_weights() {
     let fit = firebrand_core::fit(&target, &prox, &family, &FitOptions::default()).unwrap();
     let q = fit.approximation.as_ref();
     let (mean, covariance) = moments(q);
-    assert!((mean[0] + 1.2).abs() < 0.05 && (mean[1] - 0.3).abs() < 0.05, "{mean:?}");
+    assert!(
+        (mean[0] + 1.2).abs() < 0.05 && (mean[1] - 0.3).abs() < 0.05,
+        "{mean:?}"
+    );
     // Between the modes 0.7 0.3 6^2, within them 0.7 0.25 + 0.3.
     assert!((covariance[(0, 0)] - 8.035).abs() < 0.2, "{covariance:?}");
-    assert!(inference::score_divergence(&truth, q) < 1e-3, "{:?}", fit.ended);
+    assert!(
+        inference::score_divergence(&truth, q) < 1e-3,
+        "{:?}",
+        fit.ended
+    );
 }
 
 #[test]

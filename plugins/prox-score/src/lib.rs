@@ -11,12 +11,14 @@
 //! family the score and the log density with their pullbacks, so any family will do; Gaussians have their steps solved exactly, those with independent
 //! coordinates in time linear in the dimension.
 
+mod frozen;
 mod gaussian;
 mod general;
 mod independent;
 mod patience;
 mod plugin;
 mod running;
+mod stochastic;
 
 pub use gaussian::{ProximalStep, proximal_step};
 pub use independent::coordinate_step;

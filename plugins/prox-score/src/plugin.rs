@@ -10,16 +10,22 @@ use crate::general::General;
 use crate::independent::Independent;
 use crate::patience::Patience;
 use crate::running::Exact;
+use crate::stochastic::Stochastic;
 
 firebrand_core::options! {
     /// Options of `prox-score`.
     pub struct ProxScoreOptions {
-        /// Draws per step; by default twice the dimension, and at least 64 (64 above 1000 dimensions). Gaussians take no fewer up to there.
+        /// Draws per step; by default twice the dimension, and at least 64 (64 above 1000 dimensions), 256 where the family is no
+        /// Gaussian. Gaussians take no fewer up to there.
         batch: Option<usize> = None,
         /// The weight of the scores against staying near at first; it adapts.
         eta: f64 = 1.0,
-        /// Quasi-Newton iterations within a step, for families whose steps have no closed form.
+        /// Quasi-Newton iterations within a step, for Gaussians in more than 1000 dimensions.
         inner_steps: usize = 20,
+        /// Gradient steps on each batch of draws, for families that are no Gaussians.
+        gradient_steps: usize = 2,
+        /// Size of gradient steps at first, in standard deviations of the draws.
+        step_size: f64 = 0.005,
         /// The run has converged when averages over two epochs agree within this many standard deviations.
         tolerance: f64 = 0.02,
     }
@@ -48,12 +54,18 @@ impl Plugin for ProxScore {
         if !(options.eta.is_finite() && options.eta > 0.0) {
             return invalid("`eta` must be positive");
         }
+        if !(options.step_size.is_finite() && options.step_size > 0.0) {
+            return invalid("`step_size` must be positive");
+        }
         Ok(ProxScore { options })
     }
 }
 
 /// Above this dimension Gaussians with any covariance are treated like any family: the closed form decomposes matrices in each step.
 const DENSE_LIMIT: usize = 1000;
+
+/// Draws per step for families that are no Gaussians. With 64, flows learn what is in the tails of these draws alone.
+const STOCHASTIC_BATCH: usize = 256;
 
 impl Inference for ProxScore {
     fn name(&self) -> &str {
@@ -98,7 +110,16 @@ impl Inference for ProxScore {
             }
             _ => {}
         }
-        let batch = self.options.batch.unwrap_or(enough_draws(dimension, 64));
+        let least = enough_draws(dimension, 64);
+        if approximation.gaussian().is_none() {
+            let batch = self.options.batch.unwrap_or(least.max(STOCHASTIC_BATCH));
+            return Ok(Box::new(Stochastic::new(
+                approximation,
+                batch,
+                &self.options,
+            )?));
+        }
+        let batch = self.options.batch.unwrap_or(least);
         let patience = Patience::new(self.options.eta, batch, dimension);
         Ok(Box::new(General::new(
             approximation,

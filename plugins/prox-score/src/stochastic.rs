@@ -1,0 +1,149 @@
+//! The iteration over families that are no Gaussians: a few stochastic gradient steps down each objective.
+//!
+//! Minimised exactly, the objective of one batch of draws is met by parameters that fit these draws and no others: a mixture of three
+//! Gaussians, or a flow, then diverges on a curved target. Short steps see many batches before they have gone far. No gradient flows through the draws, so that noise in the
+//! target's scores leaves the gradient unbiased.
+
+use firebrand_core::start::{
+    Adam, LambdaAverage, LambdaEpoch, StateReader, StateWriter, parameter_scales,
+};
+use firebrand_core::{
+    Approximation, InferenceError, Progress, Running, StepContext, StepError, StepReport, to_host,
+};
+
+use crate::frozen::Frozen;
+use crate::plugin::ProxScoreOptions;
+
+/// Steps in the first epoch; five epochs are within the steps that are proposed.
+const FIRST_EPOCH: u64 = 60;
+/// The average over an epoch of this many steps, or fewer, is too noisy to say that a run has converged.
+const SHORTEST_JUDGED: u64 = 240;
+/// The share by which an epoch must lower the score divergence for steps to stay as long as they are.
+const WORTHWHILE: f64 = 0.2;
+
+/// One step takes some gradient steps on one batch of draws.
+pub struct Stochastic {
+    /// The average over the last whole epoch; the iterate while there is none.
+    approximation: Box<dyn Approximation>,
+    iterate: Box<dyn Approximation>,
+    average: LambdaAverage,
+    adam: Adam,
+    batch: usize,
+    eta: f64,
+    gradient_steps: usize,
+    tolerance: f64,
+}
+
+impl Stochastic {
+    pub fn new(
+        approximation: Box<dyn Approximation>,
+        batch: usize,
+        options: &ProxScoreOptions,
+    ) -> Result<Self, InferenceError> {
+        let scales = parameter_scales(approximation.as_ref())?;
+        Ok(Self {
+            iterate: approximation.clone_box(),
+            approximation,
+            average: LambdaAverage::new(scales.len(), FIRST_EPOCH),
+            adam: Adam::new(scales, options.step_size),
+            batch,
+            eta: options.eta,
+            gradient_steps: options.gradient_steps,
+            tolerance: options.tolerance,
+        })
+    }
+
+    /// Takes the gradient steps, and the score divergence on the draws before them.
+    fn descend(&self, context: &StepContext<'_>) -> Result<(Vec<f64>, Adam, f64), StepError> {
+        let mut frozen = Frozen::new(self.iterate.as_ref(), self.batch, context)?;
+        frozen.eta = self.eta;
+        let mut q = self.iterate.clone_box();
+        let mut adam = self.adam.clone();
+        let mut lambda = frozen.origin.clone();
+        let divergence = frozen.mismatch(q.as_ref())?.0 / q.dimension() as f64;
+        for _ in 0..self.gradient_steps {
+            let (value, gradient) = frozen.objective(q.as_ref(), &lambda)?;
+            if !value.is_finite() || gradient.iter().any(|g| !g.is_finite()) {
+                return Err(StepError::Recoverable("the objective is not finite".into()));
+            }
+            let down: Vec<f64> = gradient.iter().map(|g| -g).collect();
+            adam.ascend(&mut lambda, &down);
+            q.set_lambda(&q.placement().vector(&lambda))?;
+        }
+        Ok((lambda, adam, divergence))
+    }
+
+    fn end_epoch(&mut self, epoch: &LambdaEpoch) -> Result<Progress, StepError> {
+        let placement = self.approximation.placement().clone();
+        self.approximation
+            .set_lambda(&placement.vector(&epoch.lambda))?;
+        let fall = epoch
+            .last_objective
+            .map(|last| (last - epoch.objective) / last);
+        if fall.is_none_or(|fall| fall < WORTHWHILE) {
+            self.adam.shrink(0.5);
+        }
+        // The next epoch is twice as long as the one that ended.
+        let settled = self.average.length() >= 2 * SHORTEST_JUDGED;
+        let stays = settled && fall.is_some_and(|fall| fall.abs() < self.tolerance);
+        if stays || epoch.objective < self.tolerance.powi(2) {
+            return Ok(Progress::Converged(format!(
+                "the score divergence stays at {:.4} per dimension over two epochs",
+                epoch.objective
+            )));
+        }
+        Ok(Progress::Continue)
+    }
+}
+
+impl Running for Stochastic {
+    fn step(&mut self, context: &StepContext<'_>) -> Result<StepReport, StepError> {
+        let outcome = self.descend(context);
+        if outcome.is_err() {
+            self.adam.shrink(0.7);
+        }
+        let (lambda, adam, divergence) = outcome?;
+        let placement = self.iterate.placement().clone();
+        self.iterate.set_lambda(&placement.vector(&lambda))?;
+        self.adam = adam;
+        let progress = match self
+            .average
+            .push(&to_host(&self.iterate.lambda()), divergence)
+        {
+            Some(epoch) => self.end_epoch(&epoch)?,
+            None => {
+                if !self.average.has_epoch() {
+                    self.approximation.set_lambda(&self.iterate.lambda())?;
+                }
+                Progress::Continue
+            }
+        };
+        Ok(StepReport {
+            diagnostics: vec![
+                ("score_divergence", divergence),
+                ("step_size", self.adam.step_size()),
+            ],
+            progress,
+        })
+    }
+
+    fn approximation(&self) -> &dyn Approximation {
+        self.approximation.as_ref()
+    }
+
+    fn save(&self) -> Vec<u8> {
+        let writer = StateWriter::default()
+            .blob(&self.approximation.save())
+            .blob(&self.iterate.save());
+        self.average.save(self.adam.save(writer)).finish()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError> {
+        let mut reader = StateReader::new(state);
+        self.approximation.restore(reader.blob()?)?;
+        self.iterate.restore(reader.blob()?)?;
+        self.adam.restore(&mut reader)?;
+        self.average.restore(&mut reader)?;
+        reader.finish()
+    }
+}
