@@ -107,8 +107,20 @@ impl Approximation for Independent {
         Ok(self.map(theta, |x, mean, sd| (mean - x) / (sd * sd)))
     }
 
-    fn pull_sample(&self, _: &Tensor<2>, _: &SampleCotangent) -> Result<Tensor<1>, FamilyError> {
-        self.unsupported("pull back its sample")
+    fn pull_sample(
+        &self,
+        noise: &Tensor<2>,
+        cotangent: &SampleCotangent,
+    ) -> Result<Tensor<1>, FamilyError> {
+        let dimension = self.mean.len();
+        let entries = to_host(&cotangent.theta).into_iter().zip(to_host(noise));
+        let mut lambda = vec![0.0; 2 * dimension];
+        for (i, (cotangent, z)) in entries.enumerate() {
+            let d = i % dimension;
+            lambda[d] += cotangent;
+            lambda[dimension + d] += cotangent * self.sd[d] * z;
+        }
+        Ok(self.placement.vector(&lambda))
     }
 
     fn pull_log_prob(&self, _: &Tensor<2>, _: &Tensor<1>) -> Result<Tensor<1>, FamilyError> {

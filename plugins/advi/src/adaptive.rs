@@ -18,6 +18,8 @@ use crate::plugin::AdviOptions;
 
 /// A rise of the average ELBO, in nats, from one epoch to the next, above which steps stay as long as they are.
 const WORTHWHILE: f64 = 0.1;
+/// An epoch of fewer steps is too short to say that a run has converged: flows turn slowly.
+const SHORTEST_JUDGED: u64 = 800;
 /// Draws per step: with a quarter of them, flows of splines do not settle.
 const DRAWS: usize = 64;
 /// Steps in the first epoch.
@@ -35,7 +37,10 @@ pub struct Adaptive {
 }
 
 impl Adaptive {
-    pub fn new(approximation: Box<dyn Approximation>, options: &AdviOptions) -> Result<Self, InferenceError> {
+    pub fn new(
+        approximation: Box<dyn Approximation>,
+        options: &AdviOptions,
+    ) -> Result<Self, InferenceError> {
         let scales = parameter_scales(approximation.as_ref())?;
         Ok(Self {
             iterate: approximation.clone_box(),
@@ -130,8 +135,10 @@ impl Adaptive {
         if rise.is_none_or(|rise| rise < WORTHWHILE) {
             self.adam.shrink(0.5);
         }
+        // The next epoch is twice as long as the one that ended.
+        let settled = self.average.length() >= 2 * SHORTEST_JUDGED;
         Ok(match rise {
-            Some(rise) if rise.abs() < self.tolerance => Progress::Converged(format!(
+            Some(rise) if settled && rise.abs() < self.tolerance => Progress::Converged(format!(
                 "the average ELBO changed by {rise:.4} nats between two epochs"
             )),
             _ => Progress::Continue,

@@ -207,7 +207,7 @@ fn deviations_that_overflow_are_refused_so_that_a_smaller_step_is_tried() {
 fn a_mixture_target_is_approached_from_nearby() {
     let member = random_member(3, 2, Structure::Dense, 2);
     let prox = ProxScore::new(ProxScoreOptions::default()).unwrap();
-    inference::the_score_divergence_to_a_member_falls(&prox, &member, 0.2, 40, 50.0);
+    inference::the_score_divergence_to_a_member_falls(&prox, &member, 0.2, 300, 50.0);
     let advi = Advi::new(AdviOptions::default()).unwrap();
     inference::the_score_divergence_to_a_member_falls(&advi, &member, 0.2, 1500, 10.0);
 }
@@ -247,6 +247,24 @@ fn two_separate_modes_are_fitted_with_their_weights() {
         "{:?}",
         fit.ended
     );
+}
+
+#[test]
+fn units_of_the_target_make_no_difference() {
+    // Two modes, four standard deviations apart in both coordinates, in units of a thousand and of a thousandth.
+    let density = MixtureDensity::new(2, Structure::Diagonal, 2);
+    let logs = [1e3f64.ln(), 1e-3f64.ln()];
+    let lambda = vec![
+        0.0, 0.5, 5e3, 0.0, 9e3, 4e-3, logs[0], logs[1], logs[0], logs[1],
+    ];
+    let truth = GraphApproximation::new(density, lambda, &Placement::cpu()).unwrap();
+    let target = firebrand_conformance::Member::new(&truth);
+    let family = mixture(2, Structure::Diagonal);
+    // By `advi`: whether modes that far apart are told from each other is not a question that scores answer.
+    let advi = Advi::new(AdviOptions::default()).unwrap();
+    let fit = firebrand_core::fit(&target, &advi, &family, &FitOptions::default()).unwrap();
+    let divergence = inference::score_divergence(&truth, fit.approximation.as_ref());
+    assert!(divergence < 1e-2, "{divergence}: {:?}", fit.ended);
 }
 
 #[test]
