@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::boundary::message;
 use crate::family::{Approximation, Family};
 use crate::inference::{
     Inference, InferenceError, Progress, Running, StepContext, StepError, StepReport,
@@ -288,11 +289,7 @@ fn step_without_panic(
     context: &StepContext<'_>,
 ) -> Result<StepReport, StepError> {
     catch_unwind(AssertUnwindSafe(|| running.step(context))).unwrap_or_else(|panic| {
-        let message = panic
-            .downcast_ref::<&str>()
-            .map(ToString::to_string)
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "no message".into());
+        let message = message(&*panic);
         Err(StepError::Fatal(format!("the step panicked: {message}")))
     })
 }

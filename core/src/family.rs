@@ -1,6 +1,7 @@
 //! The second noun: a [`Family`] of variational approximations, and one [`Approximation`] in it.
 
 use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::gaussian::{Gaussian, GaussianStart};
@@ -112,7 +113,8 @@ pub trait Family: Send + Sync {
 }
 
 /// What members of a family can do. Algorithms state what they need of it, and are refused before the first step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct FamilyCapabilities {
     /// Whether it is a Gaussian, and with which covariances.
     pub gaussian: Option<crate::gaussian::Structure>,

@@ -1,6 +1,7 @@
 //! The third noun: an [`Inference`] is an iteration that moves an approximation towards a target.
 
 use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::family::{Approximation, FamilyCapabilities, FamilyError};
@@ -67,7 +68,8 @@ pub trait Running: Send {
 }
 
 /// What an algorithm needs of a family beyond drawing from it and its density.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Requirements {
     /// It sets mean and covariance; the covariance must have at least this structure.
     pub gaussian: Option<Structure>,

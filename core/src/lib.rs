@@ -6,6 +6,10 @@
 //!
 //! This crate knows no model language, and no algorithm.
 
+#![deny(unsafe_code)]
+
+#[allow(unsafe_code)]
+pub mod boundary;
 pub mod diagnostics;
 mod draws;
 mod driver;
@@ -42,7 +46,9 @@ pub use options::{OptionField, Options, OptionsError};
 pub use placement::{Placement, Precision, from_mat, to_host, to_mat};
 pub use randomness::{Stream, generator, noise, normals};
 pub use reference::{Comparison, Deviation, Moments, Reference, Spread};
-pub use registry::{ChoiceError, Chosen, FamilyPlugin, InferencePlugin, Plugin, SourcePlugin};
+pub use registry::{
+    ChoiceError, Chosen, FamilyPlugin, InferencePlugin, Plugin, SourcePlugin, TargetPlugin,
+};
 pub use source::{Located, SourceError, TargetSource};
 pub use stop::{Stop, StopReason};
 pub use suggest::nearest;

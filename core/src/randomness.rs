@@ -53,9 +53,13 @@ impl Stream {
 
 /// The generator of one (seed, stream, step).
 pub fn generator(seed: u64, stream: Stream, step: u64) -> ChaCha8Rng {
+    generator_of(seed, stream.key(), step)
+}
+
+fn generator_of(seed: u64, stream: u64, step: u64) -> ChaCha8Rng {
     let mut key = [0u8; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
-    key[8..16].copy_from_slice(&stream.key().to_le_bytes());
+    key[8..16].copy_from_slice(&stream.to_le_bytes());
     key[16..24].copy_from_slice(&step.to_le_bytes());
     key[24..].copy_from_slice(b"firebrnd");
     ChaCha8Rng::from_seed(key)
@@ -63,7 +67,12 @@ pub fn generator(seed: u64, stream: Stream, step: u64) -> ChaCha8Rng {
 
 /// Standard normal numbers of one (seed, stream, step), on the host. A shorter request is a prefix of a longer one.
 pub fn normals(seed: u64, stream: Stream, step: u64, count: usize) -> Vec<f64> {
-    let mut rng = generator(seed, stream, step);
+    normals_of(seed, stream.key(), step, count)
+}
+
+/// The same for a stream by its number.
+pub(crate) fn normals_of(seed: u64, stream: u64, step: u64, count: usize) -> Vec<f64> {
+    let mut rng = generator_of(seed, stream, step);
     StandardNormal.sample_iter(&mut rng).take(count).collect()
 }
 

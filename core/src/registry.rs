@@ -12,15 +12,20 @@
 //! inventory::submit! { InferencePlugin::of::<Bam>() }
 //! ```
 
+use std::sync::{PoisonError, RwLock};
+
 use thiserror::Error;
 
+use crate::boundary::{self, Refusal};
 use crate::family::Family;
 use crate::inference::Inference;
-use crate::options::{OptionField, Options, OptionsError};
+pub use crate::options::OptionField;
+use crate::options::{Options, OptionsError};
 use crate::source::TargetSource;
 use crate::suggest::nearest;
+use crate::target::Target;
 
-/// A family, an algorithm or a source of targets that can be made from options.
+/// A family, an algorithm, a target or a source of targets that can be made from options.
 pub trait Plugin: Sized + 'static {
     /// Its options; `()` if it has none.
     type Options: Options;
@@ -28,6 +33,8 @@ pub trait Plugin: Sized + 'static {
     const NAME: &'static str;
     /// What it is, on one line.
     const DOC: &'static str;
+    /// Its version: `env!("CARGO_PKG_VERSION")` in a crate of its own. By default that of this crate, which all of this project have.
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     /// Makes it.
     ///
     /// # Errors
@@ -51,11 +58,26 @@ pub struct Registered<T: ?Sized + 'static> {
     pub name: &'static str,
     /// What it is, on one line.
     pub doc: &'static str,
-    /// The crate that it comes from.
+    /// Its version.
+    pub version: &'static str,
+    /// The file that it comes from, or "linked".
     pub source: &'static str,
-    schema: fn() -> Vec<OptionField>,
-    build: fn(&str) -> Result<Chosen<T>, OptionsError>,
+    maker: Maker<T>,
 }
+
+/// How a plugin is made.
+enum Maker<T: ?Sized> {
+    Linked {
+        schema: fn() -> Vec<OptionField>,
+        build: fn(&str) -> Result<Chosen<T>, OptionsError>,
+    },
+    Loaded {
+        schema: Vec<OptionField>,
+        build: Box<Build<T>>,
+    },
+}
+
+type Build<T> = dyn Fn(&str) -> Result<Chosen<T>, OptionsError> + Send + Sync;
 
 /// A registered family.
 pub type FamilyPlugin = Registered<dyn Family>;
@@ -63,61 +85,121 @@ pub type FamilyPlugin = Registered<dyn Family>;
 /// A registered inference algorithm.
 pub type InferencePlugin = Registered<dyn Inference>;
 
+/// A registered target: a log density that is code, not a model.
+pub type TargetPlugin = Registered<dyn Target>;
+
 /// A registered source of targets.
 pub type SourcePlugin = Registered<dyn TargetSource>;
 
 inventory::collect!(FamilyPlugin);
 inventory::collect!(InferencePlugin);
+inventory::collect!(TargetPlugin);
 inventory::collect!(SourcePlugin);
+
+/// A kind of plugin.
+pub(crate) trait Kind: 'static {
+    /// What it is called in messages.
+    const NAME: &'static str;
+    /// The plugins of this kind that came from libraries.
+    fn loaded() -> &'static RwLock<Vec<&'static Registered<Self>>>;
+}
+
+macro_rules! kinds {
+    ($($kind:ty, $name:literal);* $(;)?) => { $(
+        impl Kind for $kind {
+            const NAME: &'static str = $name;
+            fn loaded() -> &'static RwLock<Vec<&'static Registered<Self>>> {
+                static LOADED: RwLock<Vec<&'static Registered<$kind>>> = RwLock::new(Vec::new());
+                &LOADED
+            }
+        }
+    )* };
+}
+
+kinds! {
+    dyn Family, "family";
+    dyn Inference, "inference algorithm";
+    dyn Target, "target";
+    dyn TargetSource, "source of targets";
+}
 
 impl<T: ?Sized> Registered<T> {
     /// Its options.
     pub fn schema(&self) -> Vec<OptionField> {
-        (self.schema)()
+        match &self.maker {
+            Maker::Linked { schema, .. } => schema(),
+            Maker::Loaded { schema, .. } => schema.clone(),
+        }
     }
 
     /// Makes it from options in RON; empty text means all defaults.
     pub fn build(&self, options: &str) -> Result<Chosen<T>, OptionsError> {
-        (self.build)(options)
+        match &self.maker {
+            Maker::Linked { build, .. } => build(options),
+            Maker::Loaded { build, .. } => build(options),
+        }
+    }
+
+    /// The entry of a plugin that a library brought.
+    pub(crate) fn loaded(
+        name: &'static str,
+        doc: &'static str,
+        version: &'static str,
+        source: &'static str,
+        schema: Vec<OptionField>,
+        build: impl Fn(&str) -> Result<Chosen<T>, OptionsError> + Send + Sync + 'static,
+    ) -> Self {
+        Registered {
+            name,
+            doc,
+            version,
+            source,
+            maker: Maker::Loaded {
+                schema,
+                build: Box::new(build),
+            },
+        }
+    }
+
+    const fn linked<P: Plugin>(build: fn(&str) -> Result<Chosen<T>, OptionsError>) -> Self {
+        Registered {
+            name: P::NAME,
+            doc: P::DOC,
+            version: P::VERSION,
+            source: "linked",
+            maker: Maker::Linked {
+                schema: P::Options::schema,
+                build,
+            },
+        }
     }
 }
 
 impl FamilyPlugin {
     /// The entry of a family that is linked into this program.
     pub const fn of<P: Plugin + Family>() -> Self {
-        Registered {
-            name: P::NAME,
-            doc: P::DOC,
-            source: "linked",
-            schema: P::Options::schema,
-            build: |text| make::<P, dyn Family>(text, |plugin| Box::new(plugin)),
-        }
+        Self::linked::<P>(|text| make::<P, dyn Family>(text, |plugin| Box::new(plugin)))
     }
 }
 
 impl InferencePlugin {
     /// The entry of an algorithm that is linked into this program.
     pub const fn of<P: Plugin + Inference>() -> Self {
-        Registered {
-            name: P::NAME,
-            doc: P::DOC,
-            source: "linked",
-            schema: P::Options::schema,
-            build: |text| make::<P, dyn Inference>(text, |plugin| Box::new(plugin)),
-        }
+        Self::linked::<P>(|text| make::<P, dyn Inference>(text, |plugin| Box::new(plugin)))
+    }
+}
+
+impl TargetPlugin {
+    /// The entry of a target that is linked into this program.
+    pub const fn of<P: Plugin + Target>() -> Self {
+        Self::linked::<P>(|text| make::<P, dyn Target>(text, |plugin| Box::new(plugin)))
     }
 }
 
 impl SourcePlugin {
     /// The entry of a source of targets that is linked into this program.
     pub const fn of<P: Plugin + TargetSource>() -> Self {
-        Registered {
-            name: P::NAME,
-            doc: P::DOC,
-            source: "linked",
-            schema: P::Options::schema,
-            build: |text| make::<P, dyn TargetSource>(text, |plugin| Box::new(plugin)),
-        }
+        Self::linked::<P>(|text| make::<P, dyn TargetSource>(text, |plugin| Box::new(plugin)))
     }
 }
 
@@ -140,7 +222,7 @@ pub enum ChoiceError {
     /// There is no plugin of that name.
     #[error("there is no {kind} `{name}`{}; there are: {}", did_you_mean(.suggestion), .available.join(", "))]
     Unknown {
-        /// "family", "inference algorithm" or "source of targets".
+        /// "family", "inference algorithm", "target" or "source of targets".
         kind: &'static str,
         /// What was asked for.
         name: String,
@@ -160,52 +242,107 @@ fn did_you_mean(suggestion: &Option<&str>) -> String {
 
 /// All registered families, by name.
 pub fn families() -> Vec<&'static FamilyPlugin> {
-    let mut all: Vec<_> = inventory::iter::<FamilyPlugin>().collect();
-    all.sort_by_key(|plugin| plugin.name);
-    all
+    all()
 }
 
 /// All registered inference algorithms, by name.
 pub fn inferences() -> Vec<&'static InferencePlugin> {
-    let mut all: Vec<_> = inventory::iter::<InferencePlugin>().collect();
-    all.sort_by_key(|plugin| plugin.name);
-    all
+    all()
+}
+
+/// All registered targets, by name.
+pub fn targets() -> Vec<&'static TargetPlugin> {
+    all()
 }
 
 /// All registered sources of targets, by name.
 pub fn sources() -> Vec<&'static SourcePlugin> {
-    let mut all: Vec<_> = inventory::iter::<SourcePlugin>().collect();
+    all()
+}
+
+/// The linked plugins of a kind, and those of libraries.
+fn all<T: Kind + ?Sized>() -> Vec<&'static Registered<T>>
+where
+    Registered<T>: inventory::Collect,
+{
+    let loaded = T::loaded().read().unwrap_or_else(PoisonError::into_inner);
+    let mut all: Vec<_> = inventory::iter::<Registered<T>>().collect();
+    all.extend(loaded.iter());
     all.sort_by_key(|plugin| plugin.name);
     all
 }
 
-/// The family that text such as `full-rank` or `mixture(components: 3)` names.
+/// Adds a plugin of a library.
+///
+/// # Errors
+/// If there is one of its kind with its name.
+pub(crate) fn add<T: Kind + ?Sized>(plugin: Registered<T>) -> Result<(), Refusal>
+where
+    Registered<T>: inventory::Collect,
+{
+    let mut loaded = T::loaded().write().unwrap_or_else(PoisonError::into_inner);
+    let mut others = inventory::iter::<Registered<T>>().chain(loaded.iter().copied());
+    if let Some(other) = others.find(|other| other.name == plugin.name) {
+        return Err(Refusal::NameTaken {
+            kind: T::NAME,
+            name: plugin.name.into(),
+            by: match other.source {
+                "linked" => "it is linked into this program".into(),
+                file => format!("it is from {file}"),
+            },
+        });
+    }
+    loaded.push(Box::leak(Box::new(plugin)));
+    Ok(())
+}
+
+/// The family that text such as `full-rank` or `mixture(components: 3)` names. In a library the host's families are known too.
 pub fn family(text: &str) -> Result<Chosen<dyn Family>, ChoiceError> {
-    choose("family", text, &families())
+    choose(text).or_else(|error| {
+        let (name, options) = split(text);
+        match boundary::family_of_host(name, options) {
+            Some(Ok(plugin)) => Ok(Chosen {
+                name: String::leak(name.into()),
+                options: options.into(),
+                plugin,
+            }),
+            _ => Err(error),
+        }
+    })
 }
 
 /// The algorithm that text such as `advi` or `bam(batch: 32)` names.
 pub fn inference(text: &str) -> Result<Chosen<dyn Inference>, ChoiceError> {
-    choose("inference algorithm", text, &inferences())
+    choose(text)
+}
+
+/// The target that text such as `funnel` or `funnel(dimension: 3)` names.
+pub fn target(text: &str) -> Result<Chosen<dyn Target>, ChoiceError> {
+    choose(text)
 }
 
 /// The source of targets that text such as `posteriordb(path: "db")` names.
 pub fn source(text: &str) -> Result<Chosen<dyn TargetSource>, ChoiceError> {
-    choose("source of targets", text, &sources())
+    choose(text)
 }
 
-fn choose<T: ?Sized>(
-    kind: &'static str,
-    text: &str,
-    plugins: &[&'static Registered<T>],
-) -> Result<Chosen<T>, ChoiceError> {
+/// Name and options.
+fn split(text: &str) -> (&str, &str) {
     let text = text.trim();
     let (name, options) = text.split_at(text.find('(').unwrap_or(text.len()));
-    let name = name.trim_end();
+    (name.trim_end(), options)
+}
+
+fn choose<T: Kind + ?Sized>(text: &str) -> Result<Chosen<T>, ChoiceError>
+where
+    Registered<T>: inventory::Collect,
+{
+    let plugins = all::<T>();
+    let (name, options) = split(text);
     match plugins.iter().find(|plugin| plugin.name == name) {
         Some(plugin) => Ok(plugin.build(options)?),
         None => Err(ChoiceError::Unknown {
-            kind,
+            kind: T::NAME,
             name: name.into(),
             suggestion: nearest(name, plugins.iter().map(|plugin| plugin.name)),
             available: plugins.iter().map(|plugin| plugin.name).collect(),

@@ -4,10 +4,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// A request to end that may come at any time: from the user, or from the clock.
-#[derive(Clone, Copy, Debug)]
-pub struct Stop<'a> {
-    cancelled: &'a AtomicBool,
-    deadline: Option<Instant>,
+#[derive(Clone, Copy)]
+pub struct Stop<'a>(Who<'a>);
+
+/// Who knows whether it is time.
+#[derive(Clone, Copy)]
+enum Who<'a> {
+    /// A flag, and the clock.
+    Flag(&'a AtomicBool, Option<Instant>),
+    /// The program that runs this library.
+    Host(&'a (dyn Fn() -> Option<StopReason> + Sync)),
 }
 
 /// Why a run was asked to end.
@@ -22,10 +28,12 @@ pub enum StopReason {
 impl<'a> Stop<'a> {
     /// Stops when `cancelled` is raised, and at `deadline` if there is one.
     pub fn new(cancelled: &'a AtomicBool, deadline: Option<Instant>) -> Self {
-        Stop {
-            cancelled,
-            deadline,
-        }
+        Stop(Who::Flag(cancelled, deadline))
+    }
+
+    /// Stops when `ask` gives a reason.
+    pub fn asking(ask: &'a (dyn Fn() -> Option<StopReason> + Sync)) -> Self {
+        Stop(Who::Host(ask))
     }
 
     /// Never stops.
@@ -36,15 +44,13 @@ impl<'a> Stop<'a> {
 
     /// Why the run should end now, if it should.
     pub fn reason(&self) -> Option<StopReason> {
-        if self.cancelled.load(Ordering::Relaxed) {
-            Some(StopReason::Cancelled)
-        } else if self
-            .deadline
-            .is_some_and(|deadline| Instant::now() >= deadline)
-        {
-            Some(StopReason::Time)
-        } else {
-            None
+        match self.0 {
+            Who::Host(ask) => ask(),
+            Who::Flag(cancelled, _) if cancelled.load(Ordering::Relaxed) => {
+                Some(StopReason::Cancelled)
+            }
+            Who::Flag(_, Some(deadline)) if Instant::now() >= deadline => Some(StopReason::Time),
+            Who::Flag(..) => None,
         }
     }
 }
