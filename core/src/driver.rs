@@ -167,12 +167,14 @@ pub fn fit_within(
             let half = limit.and_then(|limit| began.checked_add(limit / 2));
             let stop = Stop::new(surroundings.cancelled, half);
             let interruptible = Counted::new(target, &counters).until(stop);
-            inference.find_start(&interruptible, options.seed, &options.start)?
+            caught(|| inference.find_start(&interruptible, options.seed, &options.start))?
         }
     };
     let start_counts = counters.counts();
-    let approximation = family.start_from(&start, target.placement())?;
-    let mut running = inference.begin(approximation, &counted, &start)?;
+    let mut running = caught(|| {
+        let approximation = family.start_from(&start, target.placement())?;
+        inference.begin(approximation, &counted, &start)
+    })?;
     if let Some(checkpoint) = surroundings.resume {
         running.restore(&checkpoint.state)?;
     }
@@ -210,8 +212,10 @@ pub fn fit_within(
             break ended;
         }
     };
+    let (approximation, state) =
+        caught(|| Ok((running.approximation().clone_box(), running.save())))?;
     Ok(Fit {
-        approximation: running.approximation().clone_box(),
+        approximation,
         ended,
         steps: course.step,
         rejected: course.rejected,
@@ -220,8 +224,14 @@ pub fn fit_within(
         start_counts,
         seconds: began.elapsed().as_secs_f64(),
         start,
-        state: running.save(),
+        state,
     })
+}
+
+/// What a plugin does outside of steps; its panic is an error.
+fn caught<T>(work: impl FnOnce() -> Result<T, InferenceError>) -> Result<T, InferenceError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(InferenceError::Panicked(message(&*panic))))
 }
 
 /// How far a run has come.

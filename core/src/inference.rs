@@ -233,6 +233,9 @@ pub enum InferenceError {
     /// A saved state does not fit.
     #[error("the saved state cannot be restored: {0}")]
     Restore(String),
+    /// A plugin panicked outside of a step.
+    #[error("a plugin panicked: {0}")]
+    Panicked(String),
     /// The target failed.
     #[error(transparent)]
     Target(#[from] TargetError),

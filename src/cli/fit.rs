@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use firebrand::core::record::{Outcome, Request, RunRecord};
 use firebrand::core::{InferenceError, TargetError};
-use firebrand::{Ended, Event, Fitted, Posterior, Ready, Target};
+use firebrand::{Ended, Event, Fitted, Ready, Target};
 use serde::Serialize;
 
 use super::Failure;
@@ -15,7 +15,7 @@ use super::output::Output;
 use super::progress::{Progress, catch_interrupts};
 use super::report::{report, words};
 use super::run_file::RunFile;
-use super::sources::{Place, Sources};
+use super::sources::{Place, Sources, coded};
 
 /// Fit a model to its data: a table of its parameters, and a verdict.
 #[derive(Args)]
@@ -25,6 +25,7 @@ Examples:
   firebrand fit eight_schools.stan --data eight_schools.json --inference 'bam(batch: 32)' --seed 2 --out results
   firebrand fit eight_schools.ron --json
   firebrand fit posteriordb:arK-arK --posteriordb ~/posteriordb
+  firebrand fit 'target:funnel(dimension: 3)' --plugin-path libfunnel.so
 
 A run file says the same in RON, and more; its paths are relative to it:
   (model: \"eight_schools.stan\", data: \"eight_schools.json\", inference: \"bam(batch: 32)\", seed: 2, out: \"results\")
@@ -33,8 +34,8 @@ Ctrl-C ends the iteration and keeps what was done. Exit status: 0 done, 1 the mo
 (its record is kept).")]
 pub struct FitArgs {
     /// The model, in the Stan language; or a run file, `RUN.ron`; or `posteriordb:NAME` for a posterior of PosteriorDB, which is then
-    /// also compared with its reference draws.
-    #[arg(value_name = "MODEL.stan|RUN.ron|posteriordb:NAME")]
+    /// also compared with its reference draws; or `target:NAME` for a target of a plugin.
+    #[arg(value_name = "MODEL.stan|RUN.ron|posteriordb:NAME|target:NAME")]
     model: PathBuf,
     /// Its data: Stan's JSON, also inside a `.zip`.
     #[arg(long, value_name = "FILE")]
@@ -75,15 +76,24 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
     let computing = computing(args, &plan)?;
     let placement = computing.placement()?;
     let data = plan.data.as_deref().map(Path::new);
-    let place = args.sources.place(&plan.model_path(), data)?;
-    let model = computing.model(read_model(&place.files.model)?);
-    let posterior = compile(&model, place.files.data.as_deref(), &placement)?;
-    if posterior.dimension() == 0 {
+    let (target, place): (Box<dyn Target>, Option<Place>) = match coded(&plan.model)? {
+        Some(target) => {
+            only_a_model_takes(data, computing)?;
+            (target, None)
+        }
+        None => {
+            let place = args.sources.place(&plan.model_path(), data)?;
+            let model = computing.model(read_model(&place.files.model)?);
+            let posterior = compile(&model, place.files.data.as_deref(), &placement)?;
+            (Box::new(posterior), Some(place))
+        }
+    };
+    if target.dimension() == 0 {
         return Err(Failure::Model(
             "there is nothing to infer: the model has no parameters".into(),
         ));
     }
-    let ready = choose(&posterior, &plan)?;
+    let ready = choose(&*target, &plan)?;
     let output = plan
         .out
         .as_deref()
@@ -96,7 +106,9 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
     progress.finish();
     match result {
         Ok(mut fitted) => {
-            compare(&mut fitted, &place);
+            if let Some(place) = &place {
+                compare(&mut fitted, place);
+            }
             finish(args, fitted, request, output)
         }
         Err(error) => not_started(args, why_not_started(&error), request, output),
@@ -149,6 +161,27 @@ fn computing(args: &FitArgs, plan: &RunFile) -> Result<Computing, Failure> {
     })
 }
 
+/// Refuses what a target that is code has no use for.
+fn only_a_model_takes(data: Option<&Path>, computing: Computing) -> Result<(), Failure> {
+    let Computing {
+        device,
+        precision,
+        solver_tolerance,
+    } = computing;
+    let given = [
+        ("data", data.is_some()),
+        ("device", device.is_some()),
+        ("precision", precision.is_some()),
+        ("solver-tolerance", solver_tolerance.is_some()),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((name, _)) => Err(Failure::Usage(format!(
+            "`--{name}` is for models: a target that is code has options of its own, `target:NAME(option: value)`"
+        ))),
+    }
+}
+
 /// The value of that name in a run file.
 fn named<T: ValueEnum>(field: &str, text: Option<&str>) -> Result<Option<T>, Failure> {
     let value = text.map(|text| T::from_str(text, false)).transpose();
@@ -163,8 +196,8 @@ fn named<T: ValueEnum>(field: &str, text: Option<&str>) -> Result<Option<T>, Fai
     })
 }
 
-fn choose<'a>(posterior: &'a Posterior, plan: &RunFile) -> Result<Ready<'a>, Failure> {
-    let mut fitting = firebrand::fit(posterior)
+fn choose<'a>(target: &'a dyn Target, plan: &RunFile) -> Result<Ready<'a>, Failure> {
+    let mut fitting = firebrand::fit(target)
         .inference(&plan.inference)
         .options(plan.fit_options())
         .diagnosis(plan.check.clone());

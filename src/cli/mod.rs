@@ -10,6 +10,7 @@ mod declared;
 mod failure;
 mod fit;
 mod inputs;
+mod libraries;
 mod output;
 mod plugins;
 mod points;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use failure::Failure;
+use libraries::Libraries;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,6 +44,8 @@ Exit status: 0 done, 1 the model or its data is wrong, 2 usage, 3 the fit failed
 #[derive(Parser)]
 #[command(name = "firebrand", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
 pub struct Cli {
+    #[command(flatten)]
+    libraries: Libraries,
     #[command(subcommand)]
     command: Command,
 }
@@ -60,13 +64,21 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let Cli { libraries, command } = Cli::parse();
+    let loaded = match command {
+        Command::Completions(_) => Vec::new(),
+        _ => libraries.load(),
+    };
+    if !matches!(command, Command::Plugins(_)) {
+        libraries::warn(&loaded);
+    }
+    let done = match command {
         Command::Fit(args) => fit::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::PosteriorDb(args) => posteriordb::run(&args),
-        Command::Plugins(args) => plugins::run(&args),
+        Command::Plugins(args) => plugins::run(&args, &loaded),
         Command::Completions(args) => completions::run(&args),
     };
     done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)

@@ -122,7 +122,8 @@ impl Output {
 /// The model's name in its source, or its file without folders and extension: tools that read draws make files of that name.
 fn model_name(request: &Request) -> String {
     if let Some((_, name)) = named(&request.model) {
-        return name.into();
+        // The options of a target are no part of its name.
+        return name.split('(').next().unwrap_or(name).into();
     }
     let stem = Path::new(&request.model).file_stem();
     stem.unwrap_or_default().to_string_lossy().into_owned()

@@ -1,9 +1,11 @@
-//! Models by name: `posteriordb:NAME` in place of a file.
+//! Models by name, `posteriordb:NAME`, and targets that are code, `target:NAME`, in place of a file.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use firebrand::core::{Located, Options, Plugin, Reference, SourceError, TargetSource, registry};
+use firebrand::core::{
+    Located, Options, Plugin, Reference, SourceError, Target, TargetSource, registry,
+};
 use firebrand_posteriordb::{Database, PosteriorDb, PosteriorDbOptions};
 
 use super::failure::Failure;
@@ -39,6 +41,12 @@ impl Sources {
         if data.is_some() {
             return Err(Failure::Usage(format!(
                 "`{}` has its own data: leave `--data` out",
+                model.display()
+            )));
+        }
+        if source == CODE {
+            return Err(Failure::Usage(format!(
+                "`{}` is code and has no model: only `firebrand fit` takes it",
                 model.display()
             )));
         }
@@ -82,11 +90,28 @@ impl Place {
     }
 }
 
-/// Source and name, if the text is `SOURCE:NAME` with a source that there is.
+/// What stands before the name of a target that is code.
+const CODE: &str = "target";
+
+/// Source and name, if the text is `SOURCE:NAME` with a source that there is, or `target:NAME`.
 pub fn named(text: &str) -> Option<(&str, &str)> {
     let (source, name) = text.split_once(':')?;
-    let known = registry::sources().iter().any(|known| known.name == source);
+    let known = source == CODE || registry::sources().iter().any(|known| known.name == source);
     known.then_some((source, name))
+}
+
+/// The target that `target:NAME` or `target:NAME(options)` names; `None` if the text is none such.
+///
+/// # Errors
+/// A name that there is not, and options that are wrong.
+pub fn coded(text: &str) -> Result<Option<Box<dyn Target>>, Failure> {
+    match named(text) {
+        Some((CODE, name)) => match registry::target(name) {
+            Ok(chosen) => Ok(Some(chosen.plugin)),
+            Err(error) => Err(Failure::Usage(error.to_string())),
+        },
+        _ => Ok(None),
+    }
 }
 
 impl From<SourceError> for Failure {

@@ -14,6 +14,8 @@ fn every_subcommand_has_help_with_examples() {
         "posteriordb show",
         "posteriordb sweep",
         "plugins",
+        "plugins list",
+        "plugins show",
         "completions",
     ] {
         let help = workspace.run(&format!("{command} --help")).ok();
@@ -39,18 +41,23 @@ fn wrong_usage_exits_with_2() {
 fn plugins_are_listed_with_options_and_defaults() {
     let workspace = Workspace::new();
     let out = workspace.run("plugins").ok();
-    for part in [
-        "inference advi",
-        "inference bam",
-        "family full-rank",
-        "family mean-field",
-        "source posteriordb",
-        "path: Option<String> = None",
-        "linked",
-        "batch: Option<usize> = None",
+    assert_eq!(out, workspace.run("plugins list").ok());
+    for (name, rest) in [
+        ("advi", "inference"),
+        ("bam", "needs a dense Gaussian"),
+        ("full-rank", "Gaussian, score"),
+        ("mean-field", "diagonal Gaussian, score"),
+        ("posteriordb", "source"),
     ] {
-        assert!(out.contains(part), "`{part}` is missing from {out}");
+        let line = out.lines().find(|line| line.starts_with(name));
+        let line = line.unwrap_or_else(|| panic!("`{name}` is missing from {out}"));
+        assert!(line.contains(rest) && line.ends_with("linked"), "{line}");
     }
+    let shown = workspace.run("plugins show bam").ok();
+    assert!(shown.contains("batch: Option<usize> = None"), "{shown}");
+    workspace
+        .run("plugins show bma")
+        .fails(2, &["there is no plugin `bma` (did you mean `bam`?)"]);
     let json = workspace.run("plugins --json").json();
     let names = |kind: &str| -> Vec<&str> {
         let plugins = json

@@ -7,6 +7,7 @@ mod fit;
 mod fit_failures;
 mod fit_output;
 mod general;
+mod libraries;
 mod posteriordb;
 mod run_file;
 mod score;

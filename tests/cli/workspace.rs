@@ -107,6 +107,8 @@ impl Workspace {
         command
             .current_dir(self.folder.path())
             .env("TMPDIR", self.folder.path())
+            .env("XDG_DATA_HOME", self.folder.path())
+            .env_remove("FIREBRAND_PLUGIN_PATH")
             .env_remove("FIREBRAND_POSTERIORDB");
         command
             .stdin(Stdio::null())

@@ -1,82 +1,43 @@
-//! `firebrand plugins`: what is available, from where, with its options and their defaults.
+//! `firebrand plugins`: what is available, from which file, with its options.
 
-use std::io::{self, Write};
+mod list;
+mod listed;
+mod show;
 
-use clap::Args;
-use firebrand::core::OptionField;
-use firebrand::core::registry::{self, Registered};
-use serde::Serialize;
+use clap::{Args, Subcommand};
+use firebrand::core::boundary::Loaded;
 
 use super::Failure;
 
-/// List inference algorithms, variational families and sources of targets with their options.
+/// List algorithms, families, targets and sources of targets, linked or from shared libraries.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   firebrand plugins
-  firebrand plugins --json
+  firebrand plugins list --json
+  firebrand plugins show bam
+  firebrand plugins list --plugin-path libstudent_t.so
 
-Options are given inline, in RON: --inference 'bam(batch: 32)'.")]
+Shared libraries are found in the files and folders that `--plugin-path` and FIREBRAND_PLUGIN_PATH name, and in the user's folder, which is
+~/.local/share/firebrand/plugins on Linux.")]
 pub struct PluginsArgs {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Print JSON.
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
 }
 
-/// One plugin, whatever its kind.
-#[derive(Serialize)]
-struct Listed {
-    kind: &'static str,
-    name: &'static str,
-    source: &'static str,
-    description: &'static str,
-    options: Vec<OptionField>,
-}
-
-impl Listed {
-    fn of<T: ?Sized>(kind: &'static str, plugin: &Registered<T>) -> Self {
-        Listed {
-            kind,
-            name: plugin.name,
-            source: plugin.source,
-            description: plugin.doc,
-            options: plugin.schema(),
-        }
-    }
+#[derive(Subcommand)]
+enum Command {
+    List(list::ListArgs),
+    Show(show::ShowArgs),
 }
 
 /// Runs the subcommand.
-pub fn run(args: &PluginsArgs) -> Result<(), Failure> {
-    let inferences = registry::inferences()
-        .into_iter()
-        .map(|plugin| Listed::of("inference", plugin));
-    let families = registry::families()
-        .into_iter()
-        .map(|plugin| Listed::of("family", plugin));
-    let sources = registry::sources()
-        .into_iter()
-        .map(|plugin| Listed::of("source", plugin));
-    let plugins: Vec<Listed> = inferences.chain(families).chain(sources).collect();
-    let mut out = io::stdout().lock();
-    if args.json {
-        serde_json::to_writer_pretty(&mut out, &plugins).map_err(io::Error::from)?;
-        writeln!(out)?;
-        return Ok(());
+pub fn run(args: &PluginsArgs, loaded: &[Loaded]) -> Result<(), Failure> {
+    match &args.command {
+        None | Some(Command::List(_)) => list::run(args.json, loaded),
+        Some(Command::Show(show)) => show::run(show, args.json),
     }
-    for plugin in plugins {
-        writeln!(out, "{} {} ({})", plugin.kind, plugin.name, plugin.source)?;
-        writeln!(out, "    {}", plugin.description)?;
-        for OptionField {
-            name,
-            kind,
-            default,
-            doc,
-        } in plugin.options
-        {
-            writeln!(out, "    {name}: {kind} = {default}")?;
-            writeln!(out, "        {doc}")?;
-        }
-        writeln!(out)?;
-    }
-    Ok(())
 }
