@@ -3,7 +3,7 @@
 use firebrand_conformance::approximation;
 use firebrand_core::boundary::across;
 use firebrand_core::{GaussianStart, Placement, registry};
-use firebrand_test_plugin as firebrand_student_t;
+extern crate firebrand_test_plugin as firebrand_student_t;
 
 #[path = "../../../examples/plugin/student-t/tests/conformance.rs"]
 mod example;

@@ -79,7 +79,10 @@ unsafe extern "C" fn record(context: *mut c_void, name: Text, value: f64) {
     unsafe {
         let context = context.cast::<Context<'_>>();
         match string(name) {
-            Ok(name) => (&mut (*context).diagnostics).push((lasting(&name), value)),
+            Ok(name) => {
+                let diagnostics = &mut (*context).diagnostics;
+                diagnostics.push((lasting(&name), value));
+            }
             Err(failure) => (*context).broken = Some(failure),
         }
     }

@@ -1,15 +1,16 @@
 //! The identities that every member of every family has to fulfil.
 
 use firebrand_conformance::approximation;
-use firebrand_core::{Approximation, Covariance, GaussianStart, Placement, registry};
-use firebrand_student_t as _;
+use firebrand_core::{Approximation, Covariance, GaussianStart, Placement, Plugin, registry};
+use firebrand_student_t::StudentT;
 
 fn member(dimension: usize, freedom: usize) -> Box<dyn Approximation> {
     let start = GaussianStart {
         mean: (0..dimension).map(|d| d as f64 - 0.5).collect(),
         covariance: Covariance::Diagonal((0..dimension).map(|d| 0.5 + d as f64).collect()),
     };
-    let family = registry::family(&format!("student-t(freedom: {freedom})")).expect("the family");
+    let family = registry::family(&format!("{}(freedom: {freedom})", StudentT::NAME));
+    let family = family.expect("the family");
     let member = family.plugin.start(dimension, &start, &Placement::cpu());
     member.expect("a member")
 }
