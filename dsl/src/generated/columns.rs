@@ -30,7 +30,7 @@ impl Variable {
     }
 
     /// The variable in some draws: the rows `rows`, of which its columns begin at `start`.
-    pub fn from_rows<'a>(
+    pub fn of_rows<'a>(
         &self,
         rows: impl ExactSizeIterator<Item = &'a [f64]>,
         start: usize,

@@ -245,7 +245,7 @@ impl Generator {
         let mut start = 0;
         for input in &self.inputs {
             let rows = draws.iter().map(|draw| all.row(*draw));
-            interpreter.set_by_draw(input.slot, input.from_rows(rows, start));
+            interpreter.set_by_draw(input.slot, input.of_rows(rows, start));
             start += input.size();
         }
         interpreter.run_draws(&self.program.generated_quantities)?;

@@ -156,9 +156,10 @@ fn latent_rng(call: &mut Call) -> Result<Value, Failure> {
     for probabilities in &forward.filtered {
         filtered.push(known(call, probabilities)?);
     }
-    let rng = call.rng()?;
+    let random = call.random()?;
     let mut path = vec![0; lanes * times];
     for lane in 0..lanes {
+        let rng = random.of(lane);
         let own = |x: &Array, size: usize| if x.len() == size { 0 } else { lane * size };
         let gamma = &transitions.data()[own(&transitions, states * states)..];
         for time in (0..times).rev() {
