@@ -73,7 +73,10 @@ fn plugins_are_listed_with_options_and_defaults() {
         names("inference"),
         ["advi", "bam", "gsm", "pathfinder", "prox-score"]
     );
-    assert_eq!(names("family"), ["full-rank", "mean-field"]);
+    assert_eq!(
+        names("family"),
+        ["flow", "full-rank", "mean-field", "mixture"]
+    );
     assert_eq!(json[0]["options"][0]["name"], "draws");
 }
 
