@@ -3,10 +3,11 @@
 //! Linear algebra on a covariance is done here, in 64 bits, whatever the precision of the run.
 
 use faer::linalg::solvers::Llt;
-use faer::{Mat, Side};
+use faer::{Mat, MatRef, Side};
 use serde::{Deserialize, Serialize};
 
 use crate::family::FamilyError;
+use crate::low_rank::LowRank;
 
 /// Which covariances a Gaussian family can hold, from the narrowest to the widest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -14,6 +15,8 @@ use crate::family::FamilyError;
 pub enum Structure {
     /// Independent coordinates.
     Diagonal,
+    /// A diagonal plus a matrix of low rank.
+    LowRank,
     /// Any positive definite matrix.
     Dense,
 }
@@ -23,6 +26,8 @@ pub enum Structure {
 pub enum Covariance {
     /// The variances of independent coordinates, `[D]`.
     Diagonal(Vec<f64>),
+    /// A diagonal plus a matrix of low rank.
+    LowRank(LowRank),
     /// A symmetric matrix, `[D, D]`.
     Dense(Mat<f64>),
 }
@@ -32,6 +37,7 @@ impl Covariance {
     pub fn dimension(&self) -> usize {
         match self {
             Covariance::Diagonal(variances) => variances.len(),
+            Covariance::LowRank(covariance) => covariance.dimension(),
             Covariance::Dense(matrix) => matrix.nrows(),
         }
     }
@@ -40,6 +46,7 @@ impl Covariance {
     pub fn diagonal(&self) -> Vec<f64> {
         match self {
             Covariance::Diagonal(variances) => variances.clone(),
+            Covariance::LowRank(covariance) => covariance.variances(),
             Covariance::Dense(matrix) => (0..matrix.nrows()).map(|i| matrix[(i, i)]).collect(),
         }
     }
@@ -48,7 +55,21 @@ impl Covariance {
     pub fn dense(&self) -> Mat<f64> {
         match self {
             Covariance::Diagonal(variances) => diagonal_matrix(variances),
+            Covariance::LowRank(covariance) => covariance.dense(),
             Covariance::Dense(matrix) => matrix.clone(),
+        }
+    }
+
+    /// The covariance times columns `[D, N]`.
+    pub fn multiply(&self, columns: MatRef<'_, f64>) -> Mat<f64> {
+        match self {
+            Covariance::Diagonal(variances) => {
+                Mat::from_fn(columns.nrows(), columns.ncols(), |i, n| {
+                    variances[i] * columns[(i, n)]
+                })
+            }
+            Covariance::LowRank(covariance) => covariance.multiply(columns),
+            Covariance::Dense(matrix) => matrix * columns,
         }
     }
 
@@ -64,6 +85,10 @@ impl Covariance {
                 }
                 let sds: Vec<f64> = variances.iter().map(|v| v.sqrt()).collect();
                 Ok(diagonal_matrix(&sds))
+            }
+            Covariance::LowRank(covariance) => {
+                covariance.check()?;
+                Ok(covariance.lower_root())
             }
             Covariance::Dense(matrix) => cholesky(matrix),
         }
@@ -106,7 +131,8 @@ pub trait Gaussian {
     /// A square root of the covariance, `[D, D]`, lower triangular.
     fn scale(&self) -> Mat<f64>;
 
-    /// Sets both. A diagonal family takes the variances of a dense covariance.
+    /// Sets both. A family that cannot hold the covariance takes what it can: a diagonal one its variances, a low-rank one the
+    /// nearest of its rank.
     ///
     /// # Errors
     /// [`FamilyError::NotPositiveDefinite`] or [`FamilyError::NotFinite`], and then nothing has changed.
@@ -148,6 +174,26 @@ mod tests {
         assert_eq!(lower[(0, 1)], 0.0);
         let back = &lower * lower.transpose();
         assert!((back - matrix).norm_max() < 1e-15);
+    }
+
+    #[test]
+    fn every_kind_of_covariance_multiplies_and_factors_as_its_matrix_does() {
+        let columns = faer::mat![[1.0, -2.0], [0.5, 3.0]];
+        for covariance in [
+            Covariance::Diagonal(vec![2.0, 0.1]),
+            Covariance::LowRank(LowRank {
+                diagonal: vec![2.0, 0.1],
+                factor: faer::mat![[1.0], [-0.7]],
+            }),
+            Covariance::Dense(faer::mat![[4.0, 2.0], [2.0, 3.0]]),
+        ] {
+            let dense = covariance.dense();
+            let product = covariance.multiply(columns.as_ref());
+            assert!((product - &dense * &columns).norm_max() < 1e-14);
+            let lower = covariance.cholesky().unwrap();
+            assert!((&lower * lower.transpose() - &dense).norm_max() < 1e-14);
+            assert_eq!(covariance.diagonal(), [dense[(0, 0)], dense[(1, 1)]]);
+        }
     }
 
     #[test]

@@ -82,7 +82,12 @@ impl Requirements {
     pub fn missing(&self, family: &FamilyCapabilities) -> Option<&'static str> {
         match (self.gaussian, family.gaussian) {
             (Some(_), None) => return Some("a mean and a covariance that can be set"),
-            (Some(needed), Some(has)) if has < needed => return Some("a dense covariance"),
+            (Some(Structure::Dense), Some(has)) if has < Structure::Dense => {
+                return Some("a dense covariance");
+            }
+            (Some(needed), Some(has)) if has < needed => {
+                return Some("a covariance with correlations");
+            }
             _ => {}
         }
         if self.score && !family.score {

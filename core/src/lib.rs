@@ -16,6 +16,7 @@ mod driver;
 mod family;
 mod gaussian;
 mod inference;
+mod low_rank;
 mod options;
 mod placement;
 mod randomness;
@@ -40,6 +41,7 @@ pub use inference::{
     Inference, InferenceError, Progress, Requirements, Running, StepContext, StepError, StepReport,
 };
 pub use inventory;
+pub use low_rank::{LowRank, LowRankRoot, PATCHED, nearest as nearest_low_rank};
 #[doc(hidden)]
 pub use options::ron_of as __ron_of;
 pub use options::{OptionField, Options, OptionsError};

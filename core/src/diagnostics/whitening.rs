@@ -7,6 +7,7 @@ use faer::{Mat, Par};
 
 use crate::family::Approximation;
 use crate::gaussian::{Covariance, cholesky};
+use crate::low_rank::LowRankRoot;
 
 /// Draws per dimension below which an estimated covariance is taken to be diagonal.
 const DRAWS_PER_DIMENSION: usize = 10;
@@ -21,6 +22,7 @@ pub struct Whitening {
 #[derive(Clone, Debug)]
 enum Root {
     Diagonal(Vec<f64>),
+    LowRank(LowRankRoot),
     Lower(Mat<f64>),
 }
 
@@ -35,6 +37,12 @@ impl Whitening {
                     Covariance::Diagonal(variances) => {
                         Root::Diagonal(variances.iter().map(|v| v.sqrt()).collect())
                     }
+                    Covariance::LowRank(covariance) => match LowRankRoot::new(&covariance) {
+                        Ok(root) => Root::LowRank(root),
+                        Err(_) => Root::Diagonal(
+                            covariance.variances().iter().map(|v| v.sqrt()).collect(),
+                        ),
+                    },
                     Covariance::Dense(_) => Root::Lower(gaussian.scale()),
                 },
             },
@@ -76,6 +84,7 @@ impl Whitening {
             Root::Diagonal(sd) => Mat::from_fn(centred.nrows(), centred.ncols(), |d, s| {
                 centred[(d, s)] / sd[d]
             }),
+            Root::LowRank(root) => root.solve(centred.as_ref()),
             Root::Lower(lower) => {
                 let mut columns = centred;
                 solve_lower_triangular_in_place(lower.as_ref(), columns.as_mut(), Par::Seq);
@@ -89,6 +98,7 @@ impl Whitening {
     pub fn unwhiten(&self, z: &Mat<f64>) -> Mat<f64> {
         let moved = match &self.root {
             Root::Diagonal(sd) => Mat::from_fn(z.nrows(), z.ncols(), |s, d| sd[d] * z[(s, d)]),
+            Root::LowRank(root) => root.times(z.transpose()).transpose().to_owned(),
             Root::Lower(lower) => z * lower.transpose(),
         };
         Mat::from_fn(z.nrows(), z.ncols(), |s, d| moved[(s, d)] + self.mean[d])
@@ -100,6 +110,10 @@ impl Whitening {
             Root::Diagonal(sd) => {
                 Mat::from_fn(score.nrows(), score.ncols(), |s, d| sd[d] * score[(s, d)])
             }
+            Root::LowRank(root) => {
+                let pulled = root.transposed_times(score.transpose());
+                pulled.transpose().to_owned()
+            }
             Root::Lower(lower) => score * lower,
         }
     }
@@ -108,8 +122,10 @@ impl Whitening {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::low_rank::LowRank;
     use crate::randomness::{Stream, normals};
     use crate::testing::Independent;
+    use faer::prelude::Solve;
 
     #[test]
     fn whitening_takes_a_gaussian_to_the_standard_one_and_back() {
@@ -121,6 +137,28 @@ mod tests {
         assert_eq!(whitening.unwhiten(&z), theta);
         let score = faer::mat![[1.0, 1.0]];
         assert_eq!(whitening.pull_score(&score), faer::mat![[2.0, 0.5]]);
+    }
+
+    #[test]
+    fn a_low_rank_root_whitens_and_goes_back_with_the_scores() {
+        let covariance = LowRank {
+            diagonal: vec![1.0, 0.25],
+            factor: faer::mat![[2.0], [-1.0]],
+        };
+        let whitening = Whitening {
+            mean: vec![1.0, -3.0],
+            root: Root::LowRank(LowRankRoot::new(&covariance).unwrap()),
+        };
+        let theta = faer::mat![[3.0, -3.5], [1.0, -3.0]];
+        let z = whitening.whiten(&theta);
+        assert!((whitening.unwhiten(&z) - &theta).norm_max() < 1e-14);
+        // z'z is the distance in the covariance, and the score of N(mean, covariance) becomes that of N(0, I).
+        let centred = faer::mat![[2.0], [-0.5]];
+        let solved = covariance.dense().partial_piv_lu().solve(&centred);
+        let distance = (centred.transpose() * &solved)[(0, 0)];
+        assert!((z.row(0).squared_norm_l2() - distance).abs() < 1e-13);
+        let pulled = whitening.pull_score(&(-solved.transpose()).to_owned());
+        assert!((pulled + z.subrows(0, 1)).norm_max() < 1e-13);
     }
 
     #[test]
