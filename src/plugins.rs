@@ -8,6 +8,7 @@ use firebrand_bam as _;
 use firebrand_flow as _;
 use firebrand_gaussian as _;
 use firebrand_gsm as _;
+use firebrand_low_rank as _;
 use firebrand_mixture as _;
 use firebrand_pathfinder as _;
 use firebrand_posteriordb as _;

@@ -4,10 +4,15 @@ use firebrand_advi::{Advi, AdviOptions};
 use firebrand_conformance::{Opaque, inference, targets::random_gaussian};
 use firebrand_core::{Ended, FitOptions, FnTarget, GaussianTarget, Plugin, fit};
 use firebrand_gaussian::{FullRank, MeanField};
+use firebrand_low_rank::{LowRankFamily, LowRankOptions};
 use proptest::prelude::*;
 
 fn advi(options: AdviOptions) -> Advi {
     Advi::new(options).unwrap()
+}
+
+fn low_rank(rank: usize) -> LowRankFamily {
+    LowRankFamily::new(LowRankOptions { rank }).unwrap()
 }
 
 proptest! {
@@ -37,6 +42,7 @@ fn adaptive_steps_reach_a_gaussian_target_of_any_family() {
     let advi = advi(AdviOptions::default());
     inference::a_gaussian_target_is_reached(&advi, &Opaque(FullRank), &target, false, 0.05);
     inference::a_gaussian_target_is_reached(&advi, &Opaque(MeanField), &target, true, 0.05);
+    inference::a_gaussian_target_is_reached(&advi, &low_rank(1), &target, false, 0.05);
 }
 
 #[test]
@@ -45,6 +51,7 @@ fn seeds_resumption_and_endings() {
     inference::check(&advi, &FullRank);
     inference::check(&advi, &MeanField);
     inference::check(&advi, &Opaque(FullRank));
+    inference::check(&advi, &low_rank(1));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use burn::tensor::Tensor;
 use faer::Mat;
 use firebrand_core::{
-    Batch, Constrained, Evaluation, FnTarget, GaussianTarget, Parameter, Placement, Stream, Target,
-    TargetError, normals,
+    Batch, Constrained, Evaluation, FnTarget, GaussianTarget, LowRank, Parameter, Placement,
+    Stream, Target, TargetError, normals,
 };
 use rand::RngExt;
 
@@ -34,6 +34,25 @@ pub fn random_gaussian(seed: u64, largest: usize) -> GaussianTarget {
         .map(|d| 3.0 * scale[d] * numbers[dimension * dimension + d])
         .collect();
     GaussianTarget::new(&mean, &covariance).expect("the spectrum is positive")
+}
+
+/// A Gaussian in `dimension` dimensions whose covariance is a diagonal plus a matrix of this rank: standard deviations from about 0.01
+/// to 100 over the coordinates, about as much in common as of their own, and means of a standard deviation.
+pub fn low_rank_gaussian(seed: u64, dimension: usize, rank: usize) -> GaussianTarget {
+    let numbers = normals(seed, Stream::Other(4), 0, dimension * (rank + 2));
+    let scale = |i: usize| 10f64.powi(i as i32 % 5 - 2);
+    let covariance = LowRank {
+        diagonal: (0..dimension)
+            .map(|i| (scale(i) * (0.5 + numbers[i].abs())).powi(2))
+            .collect(),
+        factor: Mat::from_fn(dimension, rank, |i, k| {
+            scale(i) * numbers[dimension * (k + 2) + i]
+        }),
+    };
+    let mean: Vec<f64> = (0..dimension)
+        .map(|i| scale(i) * numbers[dimension + i])
+        .collect();
+    GaussianTarget::new(&mean, &covariance.dense()).expect("the diagonal is positive")
 }
 
 /// A skewed, correlated target in two dimensions: `x_0` and `x_1 - x_0 / 2` are logarithms of gamma variables of shapes 2 and 3.

@@ -1,14 +1,19 @@
 //! The headings that every algorithm's tests have.
 
-use firebrand_conformance::targets::{NoisyScores, random_gaussian};
+use firebrand_conformance::targets::{NoisyScores, low_rank_gaussian, random_gaussian};
 use firebrand_conformance::{Opaque, inference};
 use firebrand_core::{FitOptions, GaussianTarget, Plugin, fit};
 use firebrand_gaussian::{FullRank, MeanField};
+use firebrand_low_rank::{LowRankFamily, LowRankOptions};
 use firebrand_prox_score::{ProxScore, ProxScoreOptions};
 use proptest::prelude::*;
 
 fn prox_score(options: ProxScoreOptions) -> ProxScore {
     ProxScore::new(options).unwrap()
+}
+
+fn low_rank(rank: usize) -> LowRankFamily {
+    LowRankFamily::new(LowRankOptions { rank }).unwrap()
 }
 
 proptest! {
@@ -47,11 +52,20 @@ fn any_family_with_a_score_reaches_a_gaussian_target() {
 }
 
 #[test]
+fn a_gaussian_of_low_rank_is_reached_with_its_correlations() {
+    // Columns to spare, as one has who does not know the rank.
+    let target = low_rank_gaussian(6, 50, 3);
+    let prox = prox_score(ProxScoreOptions::default());
+    inference::a_gaussian_target_is_reached(&prox, &low_rank(5), &target, false, 0.05);
+}
+
+#[test]
 fn seeds_resumption_and_endings() {
     let prox = prox_score(ProxScoreOptions::default());
     inference::check(&prox, &FullRank);
     inference::check(&prox, &MeanField);
     inference::check(&prox, &Opaque(FullRank));
+    inference::check(&prox, &low_rank(1));
 }
 
 #[test]
