@@ -1,13 +1,19 @@
 //! The headings that every algorithm's tests have.
 
 use firebrand_bam::{Bam, BamOptions};
-use firebrand_conformance::{inference, targets::random_gaussian};
-use firebrand_core::{Ended, FitOptions, FnTarget, Plugin, fit};
+use firebrand_conformance::inference;
+use firebrand_conformance::targets::{low_rank_gaussian, random_gaussian};
+use firebrand_core::{Covariance, Ended, FitOptions, FnTarget, Plugin, fit};
 use firebrand_gaussian::{FullRank, MeanField};
+use firebrand_low_rank::{LowRankFamily, LowRankOptions};
 use proptest::prelude::*;
 
 fn bam(options: BamOptions) -> Bam {
     Bam::new(options).unwrap()
+}
+
+fn low_rank(rank: usize) -> LowRankFamily {
+    LowRankFamily::new(LowRankOptions { rank }).unwrap()
 }
 
 proptest! {
@@ -25,15 +31,54 @@ proptest! {
 fn a_gaussian_target_is_a_fixed_point() {
     let bam = bam(BamOptions::default());
     inference::a_gaussian_target_is_a_fixed_point(&bam, &FullRank, 1e-9);
+    inference::a_gaussian_target_is_a_fixed_point(&bam, &low_rank(2), 1e-9);
+}
+
+#[test]
+fn few_draws_reach_a_gaussian_of_many_dimensions() {
+    let bam = bam(BamOptions {
+        batch: Some(8),
+        ..BamOptions::default()
+    });
+    let target = low_rank_gaussian(6, 30, 3);
+    inference::a_gaussian_target_is_reached(&bam, &FullRank, &target, false, 0.02);
+}
+
+#[test]
+fn a_gaussian_of_the_rank_is_reached_with_its_correlations() {
+    let target = low_rank_gaussian(6, 50, 3);
+    // From independent coordinates, as where there are too many for a dense start.
+    let mut options = FitOptions::default();
+    options.start.dense_limit = 10;
+    let bam = bam(BamOptions::default());
+    let fit = fit(&target, &bam, &low_rank(3), &options).unwrap();
+    assert!(
+        matches!(fit.ended, Ended::Converged { .. }),
+        "{:?}",
+        fit.ended
+    );
+    let (shift, spread) = inference::errors(&fit, &target, false);
+    assert!(shift < 0.02 && spread < 0.02, "{shift} {spread}");
+    let covariance = fit.approximation.gaussian().unwrap().covariance();
+    assert!(matches!(covariance, Covariance::LowRank(_)));
+    let (found, expected) = (covariance.dense(), target.covariance());
+    for i in 0..50 {
+        for j in 0..i {
+            let scale = (expected[(i, i)] * expected[(j, j)]).sqrt();
+            let error = (found[(i, j)] - expected[(i, j)]).abs() / scale;
+            assert!(error < 0.02, "correlation of {i} and {j}: off by {error}");
+        }
+    }
 }
 
 #[test]
 fn seeds_resumption_and_endings() {
     inference::check(&bam(BamOptions::default()), &FullRank);
+    inference::check(&bam(BamOptions::default()), &low_rank(1));
 }
 
 #[test]
-fn a_family_without_a_dense_covariance_is_refused_by_name() {
+fn a_family_without_correlations_is_refused_by_name() {
     let target = random_gaussian(1, 3);
     let bam = bam(BamOptions::default());
     let error = fit(&target, &bam, &MeanField, &FitOptions::default())
@@ -41,7 +86,8 @@ fn a_family_without_a_dense_covariance_is_refused_by_name() {
         .unwrap();
     assert_eq!(
         error.to_string(),
-        "`bam` needs a family with a dense covariance, which `mean-field` does not have; `full-rank` has it"
+        "`bam` needs a family with a covariance with correlations, which `mean-field` does not have; these have it: \
+         `full-rank`, `low-rank`"
     );
 }
 
