@@ -6,7 +6,7 @@ use firebrand_graph::{Array, Expr, Graph, Index, System};
 
 /// How the lower triangular square roots of `count` covariances are kept in parameters.
 ///
-/// First the logarithms of all diagonals, `[count, D]`; then, where the structure is dense, what is below them, row by row,
+/// First the logarithms of all diagonals, `[count, D]`; then, where the structure is not diagonal, what is below them, row by row,
 /// `[count, D (D - 1) / 2]`. Every vector of parameters is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scale {
@@ -33,7 +33,8 @@ impl Scale {
     fn below_the_diagonal(&self) -> usize {
         match self.structure {
             Structure::Diagonal => 0,
-            Structure::Dense => self.dimension * (self.dimension - 1) / 2,
+            // A root of either has no zeros below its diagonal.
+            Structure::LowRank | Structure::Dense => self.dimension * (self.dimension - 1) / 2,
         }
     }
 

@@ -162,7 +162,7 @@ pub struct Batch {
 pub struct Candidate {
     /// `[D]`.
     pub mean: Tensor,
-    /// `[D]`, the variances of independent coordinates, or `[D, D]`.
+    /// Of a shape as `ApproximationTable::covariance` gives.
     pub covariance: Tensor,
     /// Its evidence lower bound; NaN if it was not measured.
     pub elbo: f64,
@@ -244,7 +244,7 @@ table! {
         drop(family: *mut c_void, sink: *const Sink),
         /// Gives text: `{"gaussian": "dense", "score": true}`, with null for a family that is not Gaussian.
         describe(family: *mut c_void, sink: *const Sink),
-        /// Makes the member closest to the Gaussian with this mean `[D]` and covariance, `[D]` or `[D, D]`.
+        /// Makes the member closest to the Gaussian with this mean `[D]` and covariance, of a shape as `covariance` gives.
         start(
             family: *mut c_void, dimension: u64, mean: *const Tensor, covariance: *const Tensor,
             placement: *const Placement, made: *mut Object<ApproximationTable>, sink: *const Sink
@@ -290,7 +290,8 @@ table! {
         ;
         /// Gives the mean `[D]`. A Gaussian has this and the three that follow.
         mean(q: *mut c_void, sink: *const Sink),
-        /// Gives the covariance: `[D]` for variances of independent coordinates, else `[D, D]`.
+        /// Gives the covariance: `[D]` for variances of independent coordinates, `[1, D, 1 + R]` for a diagonal plus a factor of R
+        /// columns times itself (in each row an entry of the diagonal and a row of the factor), else `[D, D]`.
         covariance(q: *mut c_void, sink: *const Sink),
         /// Gives the lower triangular square root `[D, D]` of the covariance.
         scale(q: *mut c_void, sink: *const Sink),

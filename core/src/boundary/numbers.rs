@@ -8,6 +8,7 @@ use faer::Mat;
 use super::abi;
 use super::failure::Failure;
 use crate::gaussian::Covariance;
+use crate::low_rank::LowRank;
 use crate::placement::{Placement, Precision};
 
 /// More axes than anything here has.
@@ -57,11 +58,26 @@ impl<'a> Lent<'a> {
         }
     }
 
-    /// A covariance: a vector of variances, or a matrix.
+    /// A covariance: a vector of variances, a diagonal with a factor, or a matrix.
     pub fn covariance(covariance: &'a Covariance) -> Self {
         match covariance {
             Covariance::Diagonal(variances) => Lent::slice(variances, &[variances.len()]),
+            Covariance::LowRank(covariance) => Lent::low_rank(covariance),
             Covariance::Dense(matrix) => Lent::matrix(matrix),
+        }
+    }
+
+    /// `[1, D, 1 + R]`, in each row an entry of the diagonal and a row of the factor; its third axis tells it from a matrix.
+    fn low_rank(covariance: &LowRank) -> Lent<'static> {
+        let (dimension, rank) = (covariance.dimension(), covariance.rank());
+        let mut entries = Vec::with_capacity(dimension * (1 + rank));
+        for (i, diagonal) in covariance.diagonal.iter().enumerate() {
+            entries.push(*diagonal);
+            entries.extend(covariance.factor.row(i).iter());
+        }
+        Lent {
+            memory: Memory::Matrix(entries),
+            shape: signed(&[1, dimension, 1 + rank]),
         }
     }
 
@@ -198,11 +214,19 @@ impl Numbers {
         ))
     }
 
-    /// A vector `[D]` of variances, or a matrix `[D, D]`.
+    /// A vector `[D]` of variances, a diagonal with a factor `[1, D, 1 + R]`, or a matrix `[D, D]`.
     pub fn into_covariance(self) -> Result<Covariance, Failure> {
         match *self.shape.as_slice() {
             [_] => Ok(Covariance::Diagonal(self.into_vec())),
             [_, _] => Ok(Covariance::Dense(self.into_matrix()?)),
+            [1, dimension, columns] if columns > 0 => {
+                let values = self.into_vec();
+                let entry = |i: usize, k: usize| values[i * columns + k];
+                Ok(Covariance::LowRank(LowRank {
+                    diagonal: (0..dimension).map(|i| entry(i, 0)).collect(),
+                    factor: Mat::from_fn(dimension, columns - 1, |i, k| entry(i, k + 1)),
+                }))
+            }
             _ => Err(broken("gave a covariance that is no vector and no matrix")),
         }
     }

@@ -5,6 +5,7 @@ use crate::driver::{Ended, Fit, FitOptions, fit};
 use crate::family::{Approximation, Family, FamilyError};
 use crate::gaussian::{Covariance, GaussianStart};
 use crate::inference::Inference;
+use crate::low_rank::LowRank;
 use crate::placement::{Placement, Precision, to_host};
 use crate::randomness::{Stream, noise};
 use crate::registry;
@@ -109,6 +110,22 @@ fn a_member_answers_as_it_does_on_its_own_side() {
         assert_eq!((q.mean(), q.scale()), (own.mean(), own.scale()));
         assert_eq!(q.covariance(), own.covariance());
         assert_eq!(q.structure(), own.structure());
+    }
+}
+
+#[test]
+fn a_covariance_of_low_rank_arrives_as_one_and_not_as_a_matrix() {
+    // In two dimensions a factor of one column makes a table as large as the matrix.
+    let low_rank = LowRank {
+        diagonal: vec![1.0, 0.5],
+        factor: faer::mat![[2.0], [-0.5]],
+    };
+    let mut q = member(&Placement::cpu());
+    let gaussian = q.gaussian_mut().unwrap();
+    let given = Covariance::LowRank(low_rank);
+    gaussian.set(&[0.0, 0.0], &given).unwrap();
+    for (found, expected) in gaussian.covariance().diagonal().iter().zip([5.0, 0.75]) {
+        assert!((found / expected - 1.0).abs() < 1e-15, "{found}");
     }
 }
 

@@ -44,6 +44,9 @@ impl Plugin for Flow {
         if !(2..=100).contains(&options.bins) {
             return invalid("`bins` must be from 2 to 100");
         }
+        if options.covariance == Structure::LowRank {
+            return invalid("`covariance` must be `dense` or `diagonal`");
+        }
         Ok(Flow { options })
     }
 }
@@ -77,7 +80,7 @@ impl Family for Flow {
             Structure::Diagonal => {
                 Covariance::Diagonal(gaussian.covariance.diagonal()).cholesky()?
             }
-            Structure::Dense => gaussian.covariance.cholesky()?,
+            Structure::LowRank | Structure::Dense => gaussian.covariance.cholesky()?,
         };
         let density = FlowDensity::new(&self.options, dimension);
         let lambda = density.gaussian(&gaussian.mean, factor);

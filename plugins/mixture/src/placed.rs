@@ -36,7 +36,7 @@ pub fn apart(
     let dimension = gaussian.dimension();
     let factor = match structure {
         Structure::Diagonal => Covariance::Diagonal(gaussian.covariance.diagonal()).cholesky()?,
-        Structure::Dense => gaussian.covariance.cholesky()?,
+        Structure::LowRank | Structure::Dense => gaussian.covariance.cholesky()?,
     };
     let points = centred_points(count, dimension);
     // Their covariance is what is left out of that of each component.

@@ -38,6 +38,12 @@ impl Plugin for Mixture {
                 "`components` must be at least 1",
             ));
         }
+        if options.covariance == Structure::LowRank {
+            return Err(OptionsError::invalid::<MixtureOptions>(
+                Self::NAME,
+                "`covariance` must be `dense` or `diagonal`",
+            ));
+        }
         Ok(Mixture { options })
     }
 }
