@@ -43,7 +43,8 @@ fn plugins_that_are_not_there_or_do_not_fit_are_mistakes_of_usage() {
     fit("--family fullrank").fails(2, &["did you mean `full-rank`?"]);
     fit("--inference bam(bacth:3)").fails(2, &["did you mean `batch`?", "strength: "]);
     fit("--inference 'bam(batch: \"many\")'").fails(2, &["`batch` takes "]);
-    fit("--inference bam --family mean-field").fails(2, &["`bam` needs", "`full-rank` has it"]);
+    fit("--inference bam --family mean-field")
+        .fails(2, &["`bam` needs", "`full-rank`, `low-rank`"]);
     fit("--draws 0").fails(2, &["at least one draw"]);
     fit("--max-seconds -1").fails(2, &[]);
     fit("--seed x").fails(2, &["--seed"]);

@@ -44,8 +44,10 @@ fn plugins_are_listed_with_options_and_defaults() {
     assert_eq!(out, workspace.run("plugins list").ok());
     for (name, rest) in [
         ("advi", "inference"),
-        ("bam", "needs a dense Gaussian"),
+        ("bam", "needs a Gaussian with correlations"),
         ("full-rank", "Gaussian, score"),
+        ("gsm", "needs a dense Gaussian"),
+        ("low-rank", "low-rank Gaussian, score"),
         ("mean-field", "diagonal Gaussian, score"),
         ("posteriordb", "source"),
     ] {
@@ -75,7 +77,7 @@ fn plugins_are_listed_with_options_and_defaults() {
     );
     assert_eq!(
         names("family"),
-        ["flow", "full-rank", "mean-field", "mixture"]
+        ["flow", "full-rank", "low-rank", "mean-field", "mixture"]
     );
     assert_eq!(json[0]["options"][0]["name"], "draws");
 }

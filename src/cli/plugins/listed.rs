@@ -64,6 +64,7 @@ impl Listed {
 fn capable(capabilities: FamilyCapabilities) -> Vec<String> {
     let gaussian = capabilities.gaussian.map(|structure| match structure {
         Structure::Diagonal => "diagonal Gaussian",
+        Structure::LowRank => "low-rank Gaussian",
         Structure::Dense => "Gaussian",
     });
     let score = capabilities.score.then_some("score");
@@ -73,6 +74,7 @@ fn capable(capabilities: FamilyCapabilities) -> Vec<String> {
 fn needed(requirements: Requirements) -> Vec<String> {
     let gaussian = requirements.gaussian.map(|structure| match structure {
         Structure::Diagonal => "needs a Gaussian",
+        Structure::LowRank => "needs a Gaussian with correlations",
         Structure::Dense => "needs a dense Gaussian",
     });
     let score = requirements.score.then_some("needs score");
