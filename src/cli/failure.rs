@@ -16,6 +16,8 @@ pub enum Failure {
     Usage(String),
     /// The fit failed; its record is kept.
     Fit(String),
+    /// These plugins do not fulfil what they should; the report is printed.
+    Conformance(String),
     /// Whoever reads the output has left: nothing more is to be done, or to be said.
     ReaderLeft,
 }
@@ -31,6 +33,7 @@ impl Failure {
             }
             Failure::Usage(message) => (message, 2),
             Failure::Fit(because) => (format!("the fit failed: {because}"), 3),
+            Failure::Conformance(plugins) => (format!("not conforming: {plugins}"), 3),
             Failure::ReaderLeft => return ExitCode::SUCCESS,
         };
         eprintln!("error: {message}");

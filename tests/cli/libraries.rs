@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::workspace::{Ran, Workspace, assert_near};
 
 /// The library that is built with these tests.
-fn library() -> PathBuf {
+pub fn library() -> PathBuf {
     let name = format!(
         "{}firebrand_test_plugin{}",
         std::env::consts::DLL_PREFIX,
@@ -20,7 +20,7 @@ fn library() -> PathBuf {
 }
 
 /// Runs the program with the library.
-fn with_library(arguments: &str) -> Ran {
+pub fn with_library(arguments: &str) -> Ran {
     let workspace = Workspace::new();
     let library = library();
     workspace.run(&format!(

@@ -8,6 +8,7 @@ mod fit_failures;
 mod fit_output;
 mod general;
 mod libraries;
+mod plugin_kit;
 mod posteriordb;
 mod run_file;
 mod score;

@@ -22,16 +22,16 @@ proptest! {
     fn a_gaussian_target_is_reached(seed in 0u64..1000) {
         let target = random_gaussian(seed, 6);
         let advi = advi(AdviOptions::default());
-        inference::a_gaussian_target_is_reached(&advi, &FullRank, &target, false, 1e-4);
-        inference::a_gaussian_target_is_reached(&advi, &MeanField, &target, true, 2e-3);
+        inference::a_gaussian_target_is_reached(&advi, &FullRank, &target, false, 1e-4).assert();
+        inference::a_gaussian_target_is_reached(&advi, &MeanField, &target, true, 2e-3).assert();
     }
 }
 
 #[test]
 fn a_gaussian_target_is_a_fixed_point() {
     let advi = advi(AdviOptions::default());
-    inference::a_gaussian_target_is_a_fixed_point(&advi, &FullRank, 1e-9);
-    inference::a_gaussian_target_is_a_fixed_point(&advi, &MeanField, 1e-6);
+    inference::a_gaussian_target_is_a_fixed_point(&advi, &FullRank, 1e-9).assert();
+    inference::a_gaussian_target_is_a_fixed_point(&advi, &MeanField, 1e-6).assert();
 }
 
 #[test]
@@ -40,9 +40,9 @@ fn adaptive_steps_reach_a_gaussian_target_of_any_family() {
     let covariance = faer::mat![[1.0, 0.5], [0.5, 2.0]];
     let target = GaussianTarget::new(&[1.0, -1.0], &covariance).unwrap();
     let advi = advi(AdviOptions::default());
-    inference::a_gaussian_target_is_reached(&advi, &Opaque(FullRank), &target, false, 0.05);
-    inference::a_gaussian_target_is_reached(&advi, &Opaque(MeanField), &target, true, 0.05);
-    inference::a_gaussian_target_is_reached(&advi, &low_rank(1), &target, false, 0.05);
+    inference::a_gaussian_target_is_reached(&advi, &Opaque(FullRank), &target, false, 0.05).assert();
+    inference::a_gaussian_target_is_reached(&advi, &Opaque(MeanField), &target, true, 0.05).assert();
+    inference::a_gaussian_target_is_reached(&advi, &low_rank(1), &target, false, 0.05).assert();
 }
 
 #[test]

@@ -12,6 +12,8 @@ pub enum Fault {
     Unnormalised,
     /// The pullback of the sample leaves out what flows through the draws' weights.
     PullbackWithoutWeights,
+    /// The pullback of the sample leaves out the last entry of lambda.
+    PullbackWithoutLast,
     /// The pullback of the log density is that of its negative.
     SignOfPullback,
 }
@@ -91,6 +93,12 @@ impl Approximation for Broken {
             Fault::PullbackWithoutWeights => {
                 let through_draws = SampleCotangent::from(cotangent.theta.clone());
                 self.inner.pull_sample(noise, &through_draws)
+            }
+            Fault::PullbackWithoutLast => {
+                let pulled = self.inner.pull_sample(noise, cotangent)?;
+                let kept = pulled.dims()[0] - 1;
+                let zero = self.placement().zeros([1]);
+                Ok(Tensor::cat(vec![pulled.narrow(0, 0, kept), zero], 0))
             }
             _ => self.inner.pull_sample(noise, cotangent),
         }

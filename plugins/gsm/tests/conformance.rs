@@ -17,18 +17,31 @@ proptest! {
     fn a_gaussian_target_is_reached(seed in 0u64..1000) {
         // Averages begin at the refined start, within a hundredth, and epochs agree within two.
         let target = random_gaussian(seed, 6);
-        inference::a_gaussian_target_is_reached(&gsm(), &FullRank, &target, false, 0.02);
+        inference::a_gaussian_target_is_reached(&gsm(), &FullRank, &target, false, 0.02).assert();
     }
 }
 
 #[test]
 fn a_gaussian_target_is_a_fixed_point() {
-    inference::a_gaussian_target_is_a_fixed_point(&gsm(), &FullRank, 1e-9);
+    inference::a_gaussian_target_is_a_fixed_point(&gsm(), &FullRank, 1e-9).assert();
 }
 
 #[test]
 fn seeds_resumption_and_endings() {
     inference::check(&gsm(), &FullRank);
+}
+
+#[test]
+fn noise_in_the_scores_is_all_that_it_cannot_bear() {
+    // The update is quadratic in the scores, so that noise in them widens the covariance.
+    let report = inference::report(&gsm(), &FullRank);
+    let missed = report.checks.iter().filter(|check| !check.passed());
+    let missed: Vec<&str> = missed.map(|check| check.identity).collect();
+    assert_eq!(
+        missed,
+        ["noise in the scores leaves the answer where it is"]
+    );
+    report.assert();
 }
 
 #[test]

@@ -60,16 +60,16 @@ proptest! {
 fn gradients_of_expectations_are_those_of_quadrature_in_the_weights_too() {
     for components in [2, 3] {
         let member = random_member(4, components, Structure::Dense, 1);
-        approximation::the_gradient_of_an_expectation_is_that_of_quadrature(&member);
+        approximation::the_gradient_of_an_expectation_is_that_of_quadrature(&member).assert();
     }
 }
 
 #[test]
-#[should_panic(expected = "the gradient of E[f] in entry 0 of lambda")]
+#[should_panic(expected = "the gradient of E[f] is that of quadrature: ")]
 fn a_pullback_without_the_weights_is_found_out() {
     let member = random_member(4, 2, Structure::Dense, 1);
     let broken = Broken::new(&member, Fault::PullbackWithoutWeights);
-    approximation::the_gradient_of_an_expectation_is_that_of_quadrature(&broken);
+    approximation::the_gradient_of_an_expectation_is_that_of_quadrature(&broken).assert();
 }
 
 #[test]
@@ -207,9 +207,9 @@ fn deviations_that_overflow_are_refused_so_that_a_smaller_step_is_tried() {
 fn a_mixture_target_is_approached_from_nearby() {
     let member = random_member(3, 2, Structure::Dense, 2);
     let prox = ProxScore::new(ProxScoreOptions::default()).unwrap();
-    inference::the_score_divergence_to_a_member_falls(&prox, &member, 0.2, 300, 50.0);
+    inference::the_score_divergence_to_a_member_falls(&prox, &member, 0.2, 300, 50.0).assert();
     let advi = Advi::new(AdviOptions::default()).unwrap();
-    inference::the_score_divergence_to_a_member_falls(&advi, &member, 0.2, 1500, 10.0);
+    inference::the_score_divergence_to_a_member_falls(&advi, &member, 0.2, 1500, 10.0).assert();
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn two_separate_modes_are_fitted_with_their_weights() {
     // Between the modes 0.7 0.3 6^2, within them 0.7 0.25 + 0.3.
     assert!((covariance[(0, 0)] - 8.035).abs() < 0.2, "{covariance:?}");
     assert!(
-        inference::score_divergence(&truth, q) < 1e-3,
+        inference::score_divergence(&truth, q).unwrap() < 1e-3,
         "{:?}",
         fit.ended
     );
@@ -263,7 +263,7 @@ fn units_of_the_target_make_no_difference() {
     // By `advi`: whether modes that far apart are told from each other is not a question that scores answer.
     let advi = Advi::new(AdviOptions::default()).unwrap();
     let fit = firebrand_core::fit(&target, &advi, &family, &FitOptions::default()).unwrap();
-    let divergence = inference::score_divergence(&truth, fit.approximation.as_ref());
+    let divergence = inference::score_divergence(&truth, fit.approximation.as_ref()).unwrap();
     assert!(divergence < 1e-2, "{divergence}: {:?}", fit.ended);
 }
 

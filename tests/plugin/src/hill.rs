@@ -52,11 +52,26 @@ impl Target for Hill {
         let top: Vec<f64> = (1..=dimension).map(|d| d as f64).collect();
         let away = theta.clone() - self.placement.matrix(top, [1, dimension]);
         let log_density = (away.clone() * away.clone()).sum_dim(1).reshape([draws]) * -2.0;
-        let factor = if self.options.broken { f64::NAN } else { 1.0 };
+        if self.options.broken {
+            return Ok(Evaluation {
+                log_density: log_density * f64::NAN,
+                score: away,
+                valid: vec![true; draws],
+            });
+        }
+        // Far out the squares overflow.
+        let values = to_host(&log_density).into_iter();
+        let valid: Vec<bool> = values.map(f64::is_finite).collect();
+        let mut score = to_host(&(away * -4.0));
+        for (row, valid) in score.chunks_mut(dimension.max(1)).zip(&valid) {
+            if !valid {
+                row.fill(0.0);
+            }
+        }
         Ok(Evaluation {
-            log_density: log_density * factor,
-            score: away * -4.0,
-            valid: vec![true; draws],
+            log_density,
+            score: self.placement.matrix(score, [draws, dimension]),
+            valid,
         })
     }
 
