@@ -128,10 +128,9 @@ fn what_cannot_be_begun_is_refused_with_the_reason() {
         );
 }
 
-/// Builds what was begun with the dependencies that are built already, where the target folder and the lock file are those of this
-/// workspace. What the crates hold is compiled and checked in the tests above too, as a part of the library.
+/// Builds what was begun, with the lock file and the target folder of this workspace. What the crates hold is compiled and checked in the tests above too, as a part of the library.
 #[test]
-#[ignore = "compiles three crates: some minutes"]
+#[ignore = "compiles Burn and three crates: many minutes"]
 fn new_crates_build_and_fulfil_what_they_should() {
     let workspace = Workspace::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
