@@ -135,7 +135,7 @@ fn check(kind: &'static str, text: &str) -> Result<Vec<Checked>, Failure> {
             let made = registry::inference(text).map_err(|error| usage(&error))?;
             let algorithm = made.plugin.as_ref();
             let families = taken_by(algorithm).map_err(|error| usage(&error))?;
-            let report = |(name, family): (&'static str, Box<dyn Family>)| {
+            let report = |(name, family): Named| {
                 checked(Some(name), inference::report(algorithm, family.as_ref()))
             };
             Ok(families.into_iter().map(report).collect())
@@ -145,10 +145,11 @@ fn check(kind: &'static str, text: &str) -> Result<Vec<Checked>, Failure> {
     }
 }
 
+/// A family with its name in the registry.
+type Named = (&'static str, Box<dyn Family>);
+
 /// The Gaussian families that are linked and that an algorithm takes: these can reach a Gaussian target.
-fn taken_by(
-    algorithm: &dyn Inference,
-) -> Result<Vec<(&'static str, Box<dyn Family>)>, OptionsError> {
+fn taken_by(algorithm: &dyn Inference) -> Result<Vec<Named>, OptionsError> {
     let mut taken = Vec::new();
     for family in registry::families() {
         let made = family.build("")?.plugin;
