@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod completions;
 mod declared;
+mod experiment;
 mod failure;
 mod fit;
 mod inputs;
@@ -58,6 +59,7 @@ enum Command {
     Bench(bench::BenchArgs),
     #[command(name = "posteriordb")]
     PosteriorDb(posteriordb::PosteriorDbArgs),
+    Experiment(experiment::ExperimentArgs),
     Plugins(plugins::PluginsArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -78,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Score(args) => score::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::PosteriorDb(args) => posteriordb::run(&args),
+        Command::Experiment(args) => experiment::run(&args),
         Command::Plugins(args) => plugins::run(&args, &loaded),
         Command::Completions(args) => completions::run(&args),
     };

@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod database;
+mod experiment;
 mod fit;
 mod fit_failures;
 mod fit_output;
