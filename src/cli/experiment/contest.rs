@@ -13,11 +13,14 @@ use firebrand::core::{
 /// Some numbers, each with the name of what it measures.
 pub type Measured = Vec<(&'static str, f64)>;
 
+/// Measures how far an approximation is from a target.
+pub type Measure = Box<dyn Fn(&dyn Approximation) -> Result<Measured, String>>;
+
 /// A target, where all algorithms begin, and how far an approximation is from it.
 pub struct Problem {
     pub target: Rc<dyn Target>,
     pub start: GaussianStart,
-    pub measure: Box<dyn Fn(&dyn Approximation) -> Result<Measured, String>>,
+    pub measure: Measure,
 }
 
 /// One picture of an experiment: a kind of problem, and who competes.

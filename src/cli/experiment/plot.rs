@@ -10,7 +10,7 @@ const PANEL_HEIGHT: f64 = 240.0;
 /// Room for the labels of an axis, left of a panel and below it.
 const MARGIN: f64 = 58.0;
 const TOP: f64 = 34.0;
-const LEGEND_WIDTH: f64 = 210.0;
+const LEGEND_WIDTH: f64 = 260.0;
 /// Decades that are shown at most: what is further below the largest number is as good as zero.
 const DECADES: f64 = 10.0;
 
@@ -164,7 +164,7 @@ impl Axis {
     fn ticks(&self) -> Vec<(f64, String)> {
         let span = self.to - self.from;
         let every = (span / 6.0).ceil().max(1.0) as i32;
-        let mantissas: &[f64] = if span < 2.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let mantissas: &[f64] = if span < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
         (self.from.floor() as i32..=self.to.ceil() as i32)
             .filter(|power| power.rem_euclid(every) == 0)
             .flat_map(|power| mantissas.iter().map(move |m| m * 10f64.powi(power)))
