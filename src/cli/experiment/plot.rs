@@ -13,6 +13,9 @@ const TOP: f64 = 34.0;
 const LEGEND_WIDTH: f64 = 260.0;
 /// Decades that are shown at most: what is further below the largest number is as good as zero.
 const DECADES: f64 = 10.0;
+/// The power of ten at which a vertical axis ends at the latest: errors are in standard deviations or nats, and what is as large as that
+/// has diverged, however far.
+const DIVERGED: f64 = 5.0;
 
 /// Colours that are told apart with any kind of colour vision (Okabe and Ito).
 const COLOURS: [&str; 7] = [
@@ -58,9 +61,10 @@ pub fn draw(title: &str, legend: &[&str], panels: &[Panel]) -> String {
 /// One panel, its upper left corner at the origin.
 fn drawn(panel: &Panel) -> Group {
     let points = || panel.curves.iter().flatten();
-    let horizontal = Axis::over(points().map(|point| point.0), PANEL_WIDTH);
+    let horizontal = Axis::over(points().map(|point| point.0), f64::INFINITY, PANEL_WIDTH);
     let vertical = Axis::over(
         points().flat_map(|(_, band)| [band.low, band.median, band.high]),
+        DIVERGED,
         PANEL_HEIGHT,
     );
     let (x, y) = (
@@ -130,9 +134,11 @@ struct Axis {
 }
 
 impl Axis {
-    /// Over all of the values that are positive and finite.
-    fn over(values: impl Iterator<Item = f64>, length: f64) -> Self {
-        let logs = values.filter(|v| v.is_finite() && *v > 0.0).map(f64::log10);
+    /// Over all of the values that are positive and finite, up to a power of ten.
+    fn over(values: impl Iterator<Item = f64>, highest: f64, length: f64) -> Self {
+        let logs = values
+            .filter(|v| v.is_finite() && *v > 0.0)
+            .map(|value| value.log10().min(highest));
         let (least, most) = logs.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), log| {
             (least.min(log), most.max(log))
         });
@@ -225,7 +231,7 @@ mod tests {
 
     #[test]
     fn an_axis_holds_what_is_positive_and_keeps_the_rest_at_its_ends() {
-        let axis = Axis::over([0.0, 0.01, f64::INFINITY, 100.0].into_iter(), 1.0);
+        let axis = Axis::over([0.0, 0.01, f64::INFINITY, 1e9].into_iter(), 2.0, 1.0);
         assert!((axis.place(1.0) - 0.5).abs() < 1e-12);
         assert_eq!((axis.place(0.0), axis.place(f64::INFINITY)), (0.0, 1.0));
         let ticks: Vec<String> = axis.ticks().into_iter().map(|tick| tick.1).collect();
