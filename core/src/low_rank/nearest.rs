@@ -145,8 +145,7 @@ fn from_axes(
         .map_err(|_| FamilyError::NotPositiveDefinite)?;
     // Rising.
     let values: Vec<f64> = (0..dimension).map(|k| eigen.S()[k]).collect();
-    // Not a number is not positive.
-    if !(values[0] > 0.0) {
+    if values[0].is_nan() || values[0] <= 0.0 {
         return Err(FamilyError::NotPositiveDefinite);
     }
     let rest = dimension.saturating_sub(rank);

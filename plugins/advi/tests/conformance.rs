@@ -40,8 +40,10 @@ fn adaptive_steps_reach_a_gaussian_target_of_any_family() {
     let covariance = faer::mat![[1.0, 0.5], [0.5, 2.0]];
     let target = GaussianTarget::new(&[1.0, -1.0], &covariance).unwrap();
     let advi = advi(AdviOptions::default());
-    inference::a_gaussian_target_is_reached(&advi, &Opaque(FullRank), &target, false, 0.05).assert();
-    inference::a_gaussian_target_is_reached(&advi, &Opaque(MeanField), &target, true, 0.05).assert();
+    inference::a_gaussian_target_is_reached(&advi, &Opaque(FullRank), &target, false, 0.05)
+        .assert();
+    inference::a_gaussian_target_is_reached(&advi, &Opaque(MeanField), &target, true, 0.05)
+        .assert();
     inference::a_gaussian_target_is_reached(&advi, &low_rank(1), &target, false, 0.05).assert();
 }
 

@@ -99,7 +99,7 @@ fn the_gradient_of_an_expectation_is_that_of_quadrature() {
         }),
     };
     let member = member(1, &start);
-    approximation::the_gradient_of_an_expectation_is_that_of_quadrature(member.as_ref());
+    approximation::the_gradient_of_an_expectation_is_that_of_quadrature(member.as_ref()).assert();
 }
 
 #[test]
