@@ -214,6 +214,16 @@ impl Numbers {
         ))
     }
 
+    /// Whether the shape is one that covariances in so many dimensions have.
+    pub fn is_covariance(&self, dimension: usize) -> bool {
+        match self.shape() {
+            [length] => *length == dimension,
+            [rows, columns] => *rows == dimension && *columns == dimension,
+            [1, rows, columns] => *rows == dimension && *columns >= 1,
+            _ => false,
+        }
+    }
+
     /// A vector `[D]` of variances, a diagonal with a factor `[1, D, 1 + R]`, or a matrix `[D, D]`.
     pub fn into_covariance(self) -> Result<Covariance, Failure> {
         match *self.shape.as_slice() {

@@ -249,10 +249,10 @@ mod tests {
             q.determinant().ln() + (0..8).map(|i| solved[(i, i)]).sum::<f64>()
         };
         let least = divergence(&found);
-        for i in 0..8 {
+        for (i, variance) in variances.iter().enumerate() {
             for sign in [-1.0, 1.0] {
                 let mut other = found.clone();
-                other.factor[(i, i % 2)] += sign * 0.02 * variances[i].sqrt();
+                other.factor[(i, i % 2)] += sign * 0.02 * variance.sqrt();
                 assert!(divergence(&other) > least);
                 let mut other = found.clone();
                 other.diagonal[i] *= 1.0 + sign * 0.05;

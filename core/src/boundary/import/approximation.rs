@@ -316,7 +316,7 @@ impl Gaussian for ForeignApproximation {
             if !covariance.all(f64::is_finite) {
                 return Err(Failure::NotFinite("the covariance".into()));
             }
-            if covariance.shape().iter().any(|&length| length != dimension) {
+            if !covariance.is_covariance(dimension) {
                 return Err(Failure::Broken(format!(
                     "gave a covariance of shape {:?} in {dimension} dimensions",
                     covariance.shape()

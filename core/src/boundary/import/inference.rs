@@ -158,8 +158,7 @@ fn next_candidate(given: &mut Given, dimension: usize) -> Result<Option<Candidat
     };
     let covariance = given.numbers("a covariance to start from")?;
     let elbo = given.shaped("an ELBO with its error", &[2])?.into_vec();
-    let whole =
-        mean.shape() == [dimension] && covariance.shape().iter().all(|&length| length == dimension);
+    let whole = mean.shape() == [dimension] && covariance.is_covariance(dimension);
     if !whole {
         return Err(Failure::Broken(format!(
             "gave a start with a mean of shape {:?} and a covariance of shape {:?} in {dimension} dimensions",
