@@ -29,7 +29,7 @@ const MAX_NEWTON: usize = 100;
 /// Up to this dimension every coordinate has to have settled; above it, where some are always extreme, their mean square.
 const EVERY_COORDINATE: usize = 1000;
 
-/// The minimiser of one coordinate's objective, for E[s], p, and eta: the whitened mean and the whitened standard deviation.
+/// The minimiser of one coordinate's objective, for `E[s]`, p, and eta: the whitened mean and the whitened standard deviation.
 ///
 /// Setting the derivative in b to zero gives `mu = 2 eta E[s] / (1 + 2 eta a)`, which leaves
 ///
