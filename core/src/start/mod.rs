@@ -10,6 +10,7 @@
 
 mod adam;
 mod averaged;
+mod averaged_lambda;
 mod averaging;
 mod bytes;
 mod evaluate;
@@ -29,6 +30,7 @@ mod wide;
 
 pub use adam::{Adam, parameter_scales};
 pub use averaged::{AveragedGaussian, Drawn};
+pub use averaged_lambda::AveragedLambda;
 pub use averaging::{Epoch, EpochAverage};
 pub use bytes::{StateReader, StateWriter};
 pub use evaluate::{Evaluate, Evaluated, StartError, evaluator};

@@ -7,7 +7,7 @@
 
 use burn::tensor::Tensor;
 use firebrand_core::start::{
-    Adam, LambdaAverage, LambdaEpoch, StateReader, StateWriter, parameter_scales,
+    Adam, AveragedLambda, LambdaEpoch, StateReader, StateWriter, parameter_scales,
 };
 use firebrand_core::{
     Approximation, InferenceError, Progress, Running, SampleCotangent, StepContext, StepError,
@@ -27,10 +27,7 @@ const FIRST_EPOCH: u64 = 100;
 
 /// One step is one stochastic gradient step.
 pub struct Adaptive {
-    /// The average over the last whole epoch; the iterate while there is none.
-    approximation: Box<dyn Approximation>,
-    iterate: Box<dyn Approximation>,
-    average: LambdaAverage,
+    lambda: AveragedLambda,
     adam: Adam,
     draws: usize,
     tolerance: f64,
@@ -43,9 +40,7 @@ impl Adaptive {
     ) -> Result<Self, InferenceError> {
         let scales = parameter_scales(approximation.as_ref())?;
         Ok(Self {
-            iterate: approximation.clone_box(),
-            approximation,
-            average: LambdaAverage::new(scales.len(), FIRST_EPOCH),
+            lambda: AveragedLambda::new(approximation, FIRST_EPOCH),
             adam: Adam::new(scales, options.step_size),
             draws: options.draws.unwrap_or(DRAWS),
             tolerance: options.tolerance,
@@ -54,8 +49,8 @@ impl Adaptive {
 
     /// The ELBO on fresh draws and its gradient `[lambda]`.
     fn gradient(&self, context: &StepContext<'_>) -> Result<(f64, Vec<f64>), StepError> {
-        let noise = context.noise(Stream::Draws, self.iterate.noise_shape(self.draws));
-        let sample = self.iterate.sample(&noise)?;
+        let noise = context.noise(Stream::Draws, self.lambda.iterate().noise_shape(self.draws));
+        let sample = self.lambda.iterate().sample(&noise)?;
         let at = context
             .target
             .log_density_and_score(&sample.theta, context.batch)?;
@@ -70,7 +65,7 @@ impl Adaptive {
             Some(log_weight) => to_host(log_weight),
             None => vec![uniform; draws],
         };
-        let log_q = to_host(&self.iterate.log_prob(&sample.theta)?);
+        let log_q = to_host(&self.lambda.iterate().log_prob(&sample.theta)?);
         let log_p = to_host(&at.log_density);
         // Weights of the valid draws; zero elsewhere.
         let weight: Vec<f64> = (0..draws)
@@ -91,9 +86,9 @@ impl Adaptive {
             }
         };
         let elbo = (0..draws).map(|s| weight[s] * gap(s)).sum::<f64>() / total;
-        let placement = self.iterate.placement();
+        let placement = self.lambda.iterate().placement();
         let column: Tensor<2> = placement.matrix(weight.clone(), [draws, 1]);
-        let difference = at.score - self.iterate.score(&sample.theta)?;
+        let difference = at.score - self.lambda.iterate().score(&sample.theta)?;
         let cotangent = SampleCotangent {
             theta: difference * column,
             log_weight: sample.log_weight.is_some().then(|| {
@@ -108,41 +103,37 @@ impl Adaptive {
                 placement.vector(&(0..draws).map(term).collect::<Vec<_>>())
             }),
         };
-        let gradient = to_host(&self.iterate.pull_sample(&noise, &cotangent)?);
+        let gradient = to_host(&self.lambda.iterate().pull_sample(&noise, &cotangent)?);
         if !elbo.is_finite() || gradient.iter().any(|g| !g.is_finite()) {
             return Err(StepError::Recoverable("the gradient is not finite".into()));
         }
         Ok((elbo, gradient))
     }
 
-    /// Moves the iterate along Adam's direction.
-    fn ascend(&mut self, gradient: &[f64]) -> Result<(), StepError> {
-        let mut lambda = to_host(&self.iterate.lambda());
+    /// Moves the iterate along Adam's direction; returns the averages of an epoch that ends with it.
+    fn ascend(&mut self, gradient: &[f64], elbo: f64) -> Result<Option<LambdaEpoch>, StepError> {
+        let mut lambda = to_host(&self.lambda.iterate().lambda());
         let mut adam = self.adam.clone();
         adam.ascend(&mut lambda, gradient);
-        let placement = self.iterate.placement().clone();
-        self.iterate.set_lambda(&placement.vector(&lambda))?;
+        let epoch = self.lambda.advance(&lambda, elbo)?;
         self.adam = adam;
-        Ok(())
+        Ok(epoch)
     }
 
-    /// Ends an epoch: shows its average, and compares its ELBO with the last epoch's.
-    fn end_epoch(&mut self, epoch: &LambdaEpoch) -> Result<Progress, StepError> {
-        let placement = self.approximation.placement().clone();
-        self.approximation
-            .set_lambda(&placement.vector(&epoch.lambda))?;
+    /// Ends an epoch: compares its ELBO with the last epoch's.
+    fn end_epoch(&mut self, epoch: &LambdaEpoch) -> Progress {
         let rise = epoch.last_objective.map(|last| epoch.objective - last);
         if rise.is_none_or(|rise| rise < WORTHWHILE) {
             self.adam.shrink(0.5);
         }
         // The next epoch is twice as long as the one that ended.
-        let settled = self.average.length() >= 2 * SHORTEST_JUDGED;
-        Ok(match rise {
+        let settled = self.lambda.epoch_length() >= 2 * SHORTEST_JUDGED;
+        match rise {
             Some(rise) if settled && rise.abs() < self.tolerance => Progress::Converged(format!(
                 "the average ELBO changed by {rise:.4} nats between two epochs"
             )),
             _ => Progress::Continue,
-        })
+        }
     }
 }
 
@@ -153,8 +144,7 @@ impl Running for Adaptive {
             self.adam.shrink(0.7);
         }
         let (elbo, gradient) = outcome?;
-        self.ascend(&gradient)?;
-        let epoch = self.average.push(&to_host(&self.iterate.lambda()), elbo);
+        let epoch = self.ascend(&gradient, elbo)?;
         let diagnostics = vec![
             ("elbo", elbo),
             ("step_size", self.adam.step_size()),
@@ -163,15 +153,7 @@ impl Running for Adaptive {
                 gradient.iter().map(|g| g * g).sum::<f64>().sqrt(),
             ),
         ];
-        let progress = match epoch {
-            Some(epoch) => self.end_epoch(&epoch)?,
-            None => {
-                if !self.average.has_epoch() {
-                    self.approximation.set_lambda(&self.iterate.lambda())?;
-                }
-                Progress::Continue
-            }
-        };
+        let progress = epoch.map_or(Progress::Continue, |epoch| self.end_epoch(&epoch));
         Ok(StepReport {
             diagnostics,
             progress,
@@ -179,22 +161,18 @@ impl Running for Adaptive {
     }
 
     fn approximation(&self) -> &dyn Approximation {
-        self.approximation.as_ref()
+        self.lambda.approximation()
     }
 
     fn save(&self) -> Vec<u8> {
-        let writer = StateWriter::default()
-            .blob(&self.approximation.save())
-            .blob(&self.iterate.save());
-        self.average.save(self.adam.save(writer)).finish()
+        let writer = self.lambda.save(StateWriter::default());
+        self.adam.save(writer).finish()
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError> {
         let mut reader = StateReader::new(state);
-        self.approximation.restore(reader.blob()?)?;
-        self.iterate.restore(reader.blob()?)?;
+        self.lambda.restore(&mut reader)?;
         self.adam.restore(&mut reader)?;
-        self.average.restore(&mut reader)?;
         reader.finish()
     }
 }

@@ -2,7 +2,7 @@
 //! L-BFGS.
 
 use firebrand_core::start::{
-    LambdaAverage, LambdaEpoch, Lbfgs, LbfgsOptions, StateReader, StateWriter,
+    AveragedLambda, LambdaEpoch, Lbfgs, LbfgsOptions, StateReader, StateWriter,
 };
 use firebrand_core::{
     Approximation, InferenceError, Progress, Running, StepContext, StepError, StepReport,
@@ -17,10 +17,7 @@ const FIRST_EPOCH: u64 = 8;
 
 /// One step minimises one proximal objective.
 pub struct General {
-    /// The average over the last whole epoch; the iterate while there is none.
-    approximation: Box<dyn Approximation>,
-    iterate: Box<dyn Approximation>,
-    average: LambdaAverage,
+    lambda: AveragedLambda,
     batch: usize,
     patience: Patience,
     inner_steps: usize,
@@ -35,9 +32,7 @@ impl General {
         options: &ProxScoreOptions,
     ) -> Self {
         Self {
-            iterate: approximation.clone_box(),
-            average: LambdaAverage::new(approximation.lambda().dims()[0], FIRST_EPOCH),
-            approximation,
+            lambda: AveragedLambda::new(approximation, FIRST_EPOCH),
             batch,
             patience,
             inner_steps: options.inner_steps,
@@ -48,7 +43,7 @@ impl General {
     /// The parameters of least objective on the frozen draws.
     fn solve(&self, frozen: &Frozen) -> Result<Vec<f64>, StepError> {
         let lambda = frozen.origin.clone();
-        let (value, gradient) = frozen.objective(self.iterate.as_ref(), &lambda)?;
+        let (value, gradient) = frozen.objective(self.lambda.iterate(), &lambda)?;
         if !value.is_finite() || gradient.iter().any(|g| !g.is_finite()) {
             return Err(StepError::Recoverable("the objective is not finite".into()));
         }
@@ -57,7 +52,7 @@ impl General {
             ..LbfgsOptions::default()
         };
         let mut path = Lbfgs::new(lambda, value, gradient, options);
-        let mut q = self.iterate.clone_box();
+        let mut q = self.lambda.iterate().clone_box();
         while let Some(trial) = path.trial() {
             let moved = q.set_lambda(&q.placement().vector(trial));
             let outcome = moved.and_then(|()| frozen.objective(q.as_ref(), trial));
@@ -72,15 +67,12 @@ impl General {
         Ok(path.point().to_vec())
     }
 
-    fn end_epoch(&mut self, epoch: &LambdaEpoch) -> Result<Progress, StepError> {
-        let placement = self.approximation.placement().clone();
-        self.approximation
-            .set_lambda(&placement.vector(&epoch.lambda))?;
+    fn end_epoch(&mut self, epoch: &LambdaEpoch) -> Progress {
         self.patience.tighten();
         let change = epoch
             .last_objective
             .map(|last| (epoch.objective - last).abs());
-        Ok(match change {
+        match change {
             // The divergence is a mean square: changes of a given size in the draws have squares of that size.
             Some(change) if change < self.tolerance * epoch.objective.max(self.tolerance) => {
                 Progress::Converged(format!(
@@ -89,15 +81,15 @@ impl General {
                 ))
             }
             _ => Progress::Continue,
-        })
+        }
     }
 }
 
 impl Running for General {
     fn step(&mut self, context: &StepContext<'_>) -> Result<StepReport, StepError> {
-        let mut frozen = Frozen::new(self.iterate.as_ref(), self.batch, context)?;
-        let dimension = self.iterate.dimension() as f64;
-        let divergence = frozen.mismatch(self.iterate.as_ref())?.0 / dimension;
+        let mut frozen = Frozen::new(self.lambda.iterate(), self.batch, context)?;
+        let dimension = self.lambda.iterate().dimension() as f64;
+        let divergence = frozen.mismatch(self.lambda.iterate())?.0 / dimension;
         self.patience.learn(divergence);
         frozen.eta = self.patience.eta();
         let outcome = self.solve(&frozen);
@@ -105,20 +97,13 @@ impl Running for General {
             self.patience.rejected();
         }
         let lambda = outcome?;
-        let placement = self.iterate.placement().clone();
-        self.iterate.set_lambda(&placement.vector(&lambda))?;
-        let length = self.average.length() as f64;
-        let progress = match self.average.push(&lambda, divergence) {
-            Some(epoch) => match self.end_epoch(&epoch)? {
+        let length = self.lambda.epoch_length() as f64;
+        let progress = match self.lambda.advance(&lambda, divergence)? {
+            Some(epoch) => match self.end_epoch(&epoch) {
                 Progress::Converged(_) if length < self.patience.memory() => Progress::Continue,
                 progress => progress,
             },
-            None => {
-                if !self.average.has_epoch() {
-                    self.approximation.set_lambda(&self.iterate.lambda())?;
-                }
-                Progress::Continue
-            }
+            None => Progress::Continue,
         };
         Ok(StepReport {
             diagnostics: vec![("score_divergence", divergence), ("eta", frozen.eta)],
@@ -127,23 +112,18 @@ impl Running for General {
     }
 
     fn approximation(&self) -> &dyn Approximation {
-        self.approximation.as_ref()
+        self.lambda.approximation()
     }
 
     fn save(&self) -> Vec<u8> {
-        let writer = StateWriter::default()
-            .blob(&self.approximation.save())
-            .blob(&self.iterate.save());
-        let writer = self.patience.save(writer);
-        self.average.save(writer).finish()
+        let writer = self.lambda.save(StateWriter::default());
+        self.patience.save(writer).finish()
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError> {
         let mut reader = StateReader::new(state);
-        self.approximation.restore(reader.blob()?)?;
-        self.iterate.restore(reader.blob()?)?;
+        self.lambda.restore(&mut reader)?;
         self.patience.restore(&mut reader)?;
-        self.average.restore(&mut reader)?;
         reader.finish()
     }
 }

@@ -5,10 +5,10 @@
 //! target's scores leaves the gradient unbiased.
 
 use firebrand_core::start::{
-    Adam, LambdaAverage, LambdaEpoch, StateReader, StateWriter, parameter_scales,
+    Adam, AveragedLambda, LambdaEpoch, StateReader, StateWriter, parameter_scales,
 };
 use firebrand_core::{
-    Approximation, InferenceError, Progress, Running, StepContext, StepError, StepReport, to_host,
+    Approximation, InferenceError, Progress, Running, StepContext, StepError, StepReport,
 };
 
 use crate::frozen::Frozen;
@@ -23,10 +23,7 @@ const WORTHWHILE: f64 = 0.2;
 
 /// One step takes some gradient steps on one batch of draws.
 pub struct Stochastic {
-    /// The average over the last whole epoch; the iterate while there is none.
-    approximation: Box<dyn Approximation>,
-    iterate: Box<dyn Approximation>,
-    average: LambdaAverage,
+    lambda: AveragedLambda,
     adam: Adam,
     batch: usize,
     eta: f64,
@@ -42,9 +39,7 @@ impl Stochastic {
     ) -> Result<Self, InferenceError> {
         let scales = parameter_scales(approximation.as_ref())?;
         Ok(Self {
-            iterate: approximation.clone_box(),
-            approximation,
-            average: LambdaAverage::new(scales.len(), FIRST_EPOCH),
+            lambda: AveragedLambda::new(approximation, FIRST_EPOCH),
             adam: Adam::new(scales, options.step_size),
             batch,
             eta: options.eta,
@@ -55,9 +50,9 @@ impl Stochastic {
 
     /// Takes the gradient steps, and the score divergence on the draws before them.
     fn descend(&self, context: &StepContext<'_>) -> Result<(Vec<f64>, Adam, f64), StepError> {
-        let mut frozen = Frozen::new(self.iterate.as_ref(), self.batch, context)?;
+        let mut frozen = Frozen::new(self.lambda.iterate(), self.batch, context)?;
         frozen.eta = self.eta;
-        let mut q = self.iterate.clone_box();
+        let mut q = self.lambda.iterate().clone_box();
         let mut adam = self.adam.clone();
         let mut lambda = frozen.origin.clone();
         let divergence = frozen.mismatch(q.as_ref())?.0 / q.dimension() as f64;
@@ -73,10 +68,7 @@ impl Stochastic {
         Ok((lambda, adam, divergence))
     }
 
-    fn end_epoch(&mut self, epoch: &LambdaEpoch) -> Result<Progress, StepError> {
-        let placement = self.approximation.placement().clone();
-        self.approximation
-            .set_lambda(&placement.vector(&epoch.lambda))?;
+    fn end_epoch(&mut self, epoch: &LambdaEpoch) -> Progress {
         let fall = epoch
             .last_objective
             .map(|last| (last - epoch.objective) / last);
@@ -84,15 +76,15 @@ impl Stochastic {
             self.adam.shrink(0.5);
         }
         // The next epoch is twice as long as the one that ended.
-        let settled = self.average.length() >= 2 * SHORTEST_JUDGED;
+        let settled = self.lambda.epoch_length() >= 2 * SHORTEST_JUDGED;
         let stays = settled && fall.is_some_and(|fall| fall.abs() < self.tolerance);
         if stays || epoch.objective < self.tolerance.powi(2) {
-            return Ok(Progress::Converged(format!(
+            return Progress::Converged(format!(
                 "the score divergence stays at {:.4} per dimension over two epochs",
                 epoch.objective
-            )));
+            ));
         }
-        Ok(Progress::Continue)
+        Progress::Continue
     }
 }
 
@@ -103,21 +95,9 @@ impl Running for Stochastic {
             self.adam.shrink(0.7);
         }
         let (lambda, adam, divergence) = outcome?;
-        let placement = self.iterate.placement().clone();
-        self.iterate.set_lambda(&placement.vector(&lambda))?;
+        let epoch = self.lambda.advance(&lambda, divergence)?;
         self.adam = adam;
-        let progress = match self
-            .average
-            .push(&to_host(&self.iterate.lambda()), divergence)
-        {
-            Some(epoch) => self.end_epoch(&epoch)?,
-            None => {
-                if !self.average.has_epoch() {
-                    self.approximation.set_lambda(&self.iterate.lambda())?;
-                }
-                Progress::Continue
-            }
-        };
+        let progress = epoch.map_or(Progress::Continue, |epoch| self.end_epoch(&epoch));
         Ok(StepReport {
             diagnostics: vec![
                 ("score_divergence", divergence),
@@ -128,22 +108,18 @@ impl Running for Stochastic {
     }
 
     fn approximation(&self) -> &dyn Approximation {
-        self.approximation.as_ref()
+        self.lambda.approximation()
     }
 
     fn save(&self) -> Vec<u8> {
-        let writer = StateWriter::default()
-            .blob(&self.approximation.save())
-            .blob(&self.iterate.save());
-        self.average.save(self.adam.save(writer)).finish()
+        let writer = self.lambda.save(StateWriter::default());
+        self.adam.save(writer).finish()
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError> {
         let mut reader = StateReader::new(state);
-        self.approximation.restore(reader.blob()?)?;
-        self.iterate.restore(reader.blob()?)?;
+        self.lambda.restore(&mut reader)?;
         self.adam.restore(&mut reader)?;
-        self.average.restore(&mut reader)?;
         reader.finish()
     }
 }
