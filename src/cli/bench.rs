@@ -16,8 +16,10 @@ use super::typical::typical_points;
 const TIME: Duration = Duration::from_millis(400);
 /// Time of one round of calls, long against the clock's resolution.
 const ROUND: Duration = Duration::from_millis(25);
-/// Rounds at least, however long they take.
+/// Rounds at least, unless these take ...
 const ROUNDS: u32 = 3;
+/// ... as long as this.
+const LONG: Duration = Duration::from_secs(20);
 
 /// Measure how long batched log density and score take, on one thread.
 #[derive(Args)]
@@ -109,7 +111,7 @@ fn time(posterior: &Posterior, points: &[f64], draws: usize) -> Result<Timing, F
     let once = calls(1)?.max(Duration::from_nanos(100));
     let count = (ROUND.as_secs_f64() / once.as_secs_f64()).max(1.0) as u32;
     let (mut fastest, mut rounds, began) = (Duration::MAX, 0, Instant::now());
-    while rounds < ROUNDS || began.elapsed() < TIME {
+    while (rounds < ROUNDS && began.elapsed() < LONG) || began.elapsed() < TIME {
         fastest = fastest.min(calls(count)?);
         rounds += 1;
     }

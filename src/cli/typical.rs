@@ -1,7 +1,10 @@
 //! Points where a fit would evaluate a posterior.
 
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
 use firebrand::core::start::{StartOptions, find_start};
-use firebrand::core::{Batch, Stream, Target, normals};
+use firebrand::core::{Batch, Counted, Counters, Stop, Stream, Target, normals};
 
 use super::Failure;
 
@@ -9,6 +12,8 @@ use super::Failure;
 const SEED: u64 = 1;
 /// Points at most that are tried for each that is wanted.
 const TRIES: usize = 8;
+/// Time after which the search for a typical place takes what it has found: some posteriors take seconds for one gradient.
+const SEARCH: Duration = Duration::from_secs(20);
 
 /// `count` points of finite density near a typical draw, one after another: draws from the Gaussian of one quasi-Newton path.
 ///
@@ -24,8 +29,11 @@ pub fn typical_points(target: &dyn Target, count: usize) -> Result<Vec<f64>, Fai
         refine_steps: 0,
         ..StartOptions::default()
     };
+    let (never, counters) = (AtomicBool::new(false), Counters::default());
+    let limited =
+        Counted::new(target, &counters).until(Stop::new(&never, Instant::now().checked_add(SEARCH)));
     let start =
-        find_start(target, SEED, &options).map_err(|error| Failure::Model(error.to_string()))?;
+        find_start(&limited, SEED, &options).map_err(|error| Failure::Model(error.to_string()))?;
     let gaussian = &start.best().gaussian;
     let deviations: Vec<f64> = gaussian
         .covariance

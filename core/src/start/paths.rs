@@ -132,37 +132,48 @@ impl Thinned {
     }
 }
 
-/// The Gaussian of highest ELBO, all judged on the same noise in one batch.
+/// The ELBO, and its error, of a Gaussian that nobody has judged.
+const UNJUDGED: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+/// Numbers in the points that are evaluated at once: more only take memory.
+const POINT_NUMBERS: usize = 1 << 21;
+
+/// The Gaussian of highest ELBO, all judged on the same noise, several in one batch.
 fn best_gaussian(
     mut gaussians: Vec<PathGaussian>,
     noise: MatRef<'_, f64>,
     evaluate: &mut Evaluate<'_>,
 ) -> Result<(Option<PathGaussian>, (f64, f64)), StartError> {
     let (dimension, draws) = (noise.nrows(), noise.ncols());
-    let mut points = Mat::zeros(dimension, draws * gaussians.len());
-    for (k, gaussian) in gaussians.iter().enumerate() {
-        points
-            .subcols_mut(k * draws, draws)
-            .copy_from(gaussian.draws(noise));
-    }
-    let none = (f64::NEG_INFINITY, f64::INFINITY);
-    if gaussians.is_empty() {
-        return Ok((None, none));
-    }
-    let at = match evaluate(points.as_ref()) {
-        // Unjudged, the last one is the most likely to be good.
-        Err(error) if error.is_interruption() => return Ok((gaussians.pop(), none)),
-        at => at?,
-    };
     let constant = 0.5 * dimension as f64 * (1.0 + (2.0 * std::f64::consts::PI).ln());
-    let mut best = (None, none);
-    for (k, gaussian) in gaussians.into_iter().enumerate() {
-        let values = at.log_density[k * draws..(k + 1) * draws].iter().copied();
-        let (mean, error) = mean_and_error(values);
-        let elbo = mean + gaussian.log_scale() + constant;
-        if elbo > best.1.0 {
-            best = (Some(gaussian), (elbo, error));
+    let together = (POINT_NUMBERS / (dimension * draws)).max(1);
+    let mut best: Option<(usize, (f64, f64))> = None;
+    for first in (0..gaussians.len()).step_by(together) {
+        let judged = &gaussians[first..gaussians.len().min(first + together)];
+        let mut points = Mat::zeros(dimension, draws * judged.len());
+        for (k, gaussian) in judged.iter().enumerate() {
+            points
+                .subcols_mut(k * draws, draws)
+                .copy_from(gaussian.draws(noise));
+        }
+        let at = match evaluate(points.as_ref()) {
+            // Unjudged, the last one is the most likely to be good.
+            Err(error) if error.is_interruption() && best.is_none() => {
+                return Ok((gaussians.pop(), UNJUDGED));
+            }
+            Err(error) if error.is_interruption() => break,
+            at => at?,
+        };
+        for (k, gaussian) in judged.iter().enumerate() {
+            let values = at.log_density[k * draws..(k + 1) * draws].iter().copied();
+            let (mean, error) = mean_and_error(values);
+            let elbo = mean + gaussian.log_scale() + constant;
+            if elbo > best.map_or(f64::NEG_INFINITY, |(_, (elbo, _))| elbo) {
+                best = Some((first + k, (elbo, error)));
+            }
         }
     }
-    Ok(best)
+    Ok(match best {
+        Some((k, elbo)) => (Some(gaussians.swap_remove(k)), elbo),
+        None => (None, UNJUDGED),
+    })
 }
