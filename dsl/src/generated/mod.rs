@@ -80,6 +80,11 @@ impl Generator {
             interpreter.set(*slot, value.clone());
         }
         let root = interpreter.root();
+        // Data can be large, and nothing else looks at them again.
+        let environment = match program.generated_quantities.as_slice() {
+            [] => Vec::new(),
+            _ => environment,
+        };
         let (mut outputs, mut parameters) = (Vec::new(), Vec::new());
         for declaration in declarations(&program.generated_quantities) {
             let Ok(dims) = interpreter.dims_of(&declaration.type_, &root) else {
