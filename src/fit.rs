@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use firebrand_core::diagnostics::{
     Diagnosis, DiagnosisError, DiagnosisOptions, Verdict, diagnose, judge,
 };
-use firebrand_core::record::Request;
+use firebrand_core::record::{PluginRecord, Request};
 use firebrand_core::{
-    ChoiceError, Chosen, Counted, Counters, Draws, Ended, Family, Fit, FitOptions, Inference,
-    InferenceError, Moment, Stop, Surroundings, Target, TargetError, fit_within, registry,
+    Checkpoint, ChoiceError, Chosen, Counted, Counters, Draws, Ended, Family, Fit, FitOptions,
+    Inference, InferenceError, Keeper, Moment, Stop, Surroundings, Target, TargetError, fit_within,
+    registry,
 };
 use thiserror::Error;
 
@@ -151,6 +152,15 @@ pub enum Event<'a> {
     Drawing,
 }
 
+/// What a run goes on from, and who keeps what it takes to go on.
+#[derive(Default)]
+pub struct Keeping<'a> {
+    /// A run of the same target with the same plugins, options and seed; limits may be wider.
+    pub resume: Option<Checkpoint>,
+    /// Told of checkpoints.
+    pub keeper: Option<&'a mut dyn Keeper>,
+}
+
 impl Ready<'_> {
     /// The record of what is asked for. `model` and `data` are names or paths.
     pub fn request(&self, model: &str, data: Option<String>) -> Request {
@@ -165,6 +175,21 @@ impl Ready<'_> {
         )
     }
 
+    /// The algorithm, by name and with all its options.
+    pub fn inference(&self) -> PluginRecord {
+        (&self.inference).into()
+    }
+
+    /// The family, by name and with all its options.
+    pub fn family(&self) -> PluginRecord {
+        (&self.family).into()
+    }
+
+    /// Draws that will be taken of the result.
+    pub fn draws(&self) -> usize {
+        self.draws
+    }
+
     /// Runs the fit. Once `cancelled` is raised the iteration ends, what was done is kept, and the flag is lowered; raised again, it
     /// ends the check of the result, and then the computation of generated quantities.
     ///
@@ -175,11 +200,25 @@ impl Ready<'_> {
         cancelled: &AtomicBool,
         watch: &mut dyn FnMut(Event<'_>),
     ) -> Result<Fitted, InferenceError> {
+        self.run_keeping(Keeping::default(), cancelled, watch)
+    }
+
+    /// [`run`](Ready::run) from a checkpoint, or with checkpoints.
+    ///
+    /// # Errors
+    /// If the fit does not get as far as the first step.
+    pub fn run_keeping(
+        &self,
+        keeping: Keeping<'_>,
+        cancelled: &AtomicBool,
+        watch: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Fitted, InferenceError> {
         let mut progress = |moment: &Moment<'_>| watch(Event::Step(moment));
         let mut surroundings = Surroundings {
             cancelled,
             progress: &mut progress,
-            resume: None,
+            resume: keeping.resume,
+            keeper: keeping.keeper.map(|keeper| keeper as _),
         };
         let (inference, family) = (&*self.inference.plugin, &*self.family.plugin);
         let fit = fit_within(

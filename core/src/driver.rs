@@ -1,16 +1,17 @@
 //! The driver: it owns the loop that every algorithm runs in, from the start to the reason why it ended.
 
+mod course;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
 
+use course::{Clock, Course};
 use serde::{Deserialize, Serialize};
 
 use crate::boundary::message;
+use crate::checkpoint::{Checkpoint, Keeper};
 use crate::family::{Approximation, Family};
-use crate::inference::{
-    Inference, InferenceError, Progress, Running, StepContext, StepError, StepReport,
-};
+use crate::inference::{Inference, InferenceError, Running, StepContext, StepError, StepReport};
 use crate::start::{Start, StartOptions};
 use crate::stop::{Stop, StopReason};
 use crate::target::{Batch, Counted, Counters, Counts, Target};
@@ -78,13 +79,36 @@ pub struct Fit {
     pub state: Vec<u8>,
 }
 
-/// Where an interrupted run goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// Steps that were tried before.
-    pub steps: u64,
-    /// The algorithm's state after them.
-    pub state: Vec<u8>,
+impl Fit {
+    fn new(approximation: Box<dyn Approximation>, ended: Ended, run: Checkpoint) -> Self {
+        Fit {
+            approximation,
+            ended,
+            steps: run.steps,
+            rejected: run.rejected,
+            trace: run.trace,
+            counts: run.counts,
+            start_counts: run.start_counts,
+            seconds: run.seconds,
+            start: run.start,
+            state: run.state,
+        }
+    }
+
+    /// The run as it ended, from where it can go on.
+    pub fn into_checkpoint(self) -> Checkpoint {
+        Checkpoint {
+            start: self.start,
+            start_counts: self.start_counts,
+            steps: self.steps,
+            rejected: self.rejected,
+            trace: self.trace,
+            counts: self.counts,
+            seconds: self.seconds,
+            ended: Some(self.ended),
+            state: self.state,
+        }
+    }
 }
 
 /// What a progress display is told after every step.
@@ -105,8 +129,10 @@ pub struct Surroundings<'a> {
     pub cancelled: &'a AtomicBool,
     /// Called before the first step and after every one.
     pub progress: &'a mut dyn FnMut(&Moment<'_>),
-    /// Where to go on, instead of seeking a start.
-    pub resume: Option<&'a Checkpoint>,
+    /// Where to go on, instead of seeking a start. It is taken.
+    pub resume: Option<Checkpoint>,
+    /// Who keeps what it takes to go on.
+    pub keeper: Option<&'a mut dyn Keeper>,
 }
 
 /// Fits a member of `family` to `target`.
@@ -124,11 +150,13 @@ pub fn fit(
         cancelled: &AtomicBool::new(false),
         progress: &mut |_| {},
         resume: None,
+        keeper: None,
     };
     fit_within(target, inference, family, options, &mut surroundings)
 }
 
-/// [`fit`], with a way to end it, a watcher, and a checkpoint to go on from.
+/// [`fit`], with a way to end it, a watcher, a checkpoint to go on from, and a keeper of checkpoints. Limits are those of the whole run,
+/// what came before the checkpoint included.
 pub fn fit_within(
     target: &dyn Target,
     inference: &dyn Inference,
@@ -142,49 +170,64 @@ pub fn fit_within(
     if target.dimension() == 0 {
         return Err(InferenceError::NoParameters);
     }
-    let began = Instant::now();
-    let limit = options
-        .max_seconds
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let stop = Stop::new(
-        surroundings.cancelled,
-        limit.and_then(|limit| began.checked_add(limit)),
-    );
+    let resumed = surroundings.resume.take();
+    let clock = Clock::from(resumed.as_ref().map_or(0.0, |earlier| earlier.seconds));
+    let deadline = options.max_seconds.and_then(|limit| clock.at(limit));
+    let stop = Stop::new(surroundings.cancelled, deadline);
     let max_steps = options.max_steps.unwrap_or_else(|| inference.max_steps());
     (surroundings.progress)(&Moment {
         steps: 0,
         max_steps,
-        seconds: 0.0,
+        seconds: clock.seconds(),
         report: None,
     });
 
-    let counters = Counters::default();
+    let earlier_counts = resumed.as_ref().map(|earlier| earlier.counts);
+    let counters = Counters::from(earlier_counts.unwrap_or_default());
     let counted = Counted::new(target, &counters);
-    let start = match surroundings.resume {
-        Some(_) => Start::standard(target.dimension()),
+    let is_resumed = resumed.is_some();
+    let mut so_far = match resumed {
+        Some(mut checkpoint) => {
+            let ended = &mut checkpoint.ended;
+            ended.take_if(|ended| !matches!(ended, Ended::Converged { .. }));
+            checkpoint
+        }
         None => {
             // Half of the time at most: the iteration is to have some too.
-            let half = limit.and_then(|limit| began.checked_add(limit / 2));
+            let half = options.max_seconds.and_then(|limit| clock.at(limit / 2.0));
             let stop = Stop::new(surroundings.cancelled, half);
             let interruptible = Counted::new(target, &counters).until(stop);
-            caught(|| inference.find_start(&interruptible, options.seed, &options.start))?
+            let start =
+                caught(|| inference.find_start(&interruptible, options.seed, &options.start))?;
+            Checkpoint::of_start(start, counters.counts())
         }
     };
-    let start_counts = counters.counts();
+    let state = std::mem::take(&mut so_far.state);
     let mut running = caught(|| {
-        let approximation = family.start_from(&start, target.placement())?;
-        inference.begin(approximation, &counted, &start)
+        let approximation = family.start_from(&so_far.start, target.placement())?;
+        let mut running = inference.begin(approximation, &counted, &so_far.start)?;
+        if is_resumed {
+            running.restore(&state)?;
+        }
+        Ok(running)
     })?;
-    if let Some(checkpoint) = surroundings.resume {
-        running.restore(&checkpoint.state)?;
+    drop(state);
+    // What an interrupted search found is not what the whole search finds: a run that goes on from there would be another one.
+    let is_partial = !is_resumed && stop.reason() == Some(StopReason::Cancelled);
+    let mut course = Course {
+        rejected_in_a_row: so_far.trace.rejected_last(),
+        so_far,
+        keeper: match &mut surroundings.keeper {
+            Some(keeper) if !is_partial => Some(&mut **keeper),
+            _ => None,
+        },
+        counters: &counters,
+        clock,
+    };
+    if !is_resumed {
+        course.keep(running.as_ref())?;
     }
 
-    let mut course = Course {
-        step: surroundings.resume.map_or(0, |checkpoint| checkpoint.steps),
-        rejected: 0,
-        rejected_in_a_row: 0,
-        trace: Trace::default(),
-    };
     let ended = loop {
         if let Some(ended) = course.over(max_steps, stop) {
             break ended;
@@ -192,105 +235,31 @@ pub fn fit_within(
         let context = StepContext {
             target: &counted,
             batch: &Batch::Full,
-            step: course.step,
+            step: course.so_far.steps,
             seed: options.seed,
             stop,
         };
         let outcome = step_without_panic(running.as_mut(), &context);
-        let seconds = began.elapsed().as_secs_f64();
-        let gradients = counters.counts().gradients;
-        let moment = |report| Moment {
+        (surroundings.progress)(&Moment {
             steps: context.step + 1,
             max_steps,
-            seconds,
-            report,
-        };
-        let report = outcome.as_ref().ok();
-        (surroundings.progress)(&moment(report));
-        let ended = course.record(outcome, seconds, gradients, options.max_rejections);
-        if let Some(ended) = ended {
+            seconds: course.clock.seconds(),
+            report: outcome.as_ref().ok(),
+        });
+        if let Some(ended) = course.record(outcome, options.max_rejections) {
             break ended;
         }
+        if course.keeper.as_ref().is_some_and(|keeper| keeper.is_due()) {
+            course.keep(running.as_ref())?;
+        }
     };
-    let (approximation, state) =
-        caught(|| Ok((running.approximation().clone_box(), running.save())))?;
-    Ok(Fit {
-        approximation,
-        ended,
-        steps: course.step,
-        rejected: course.rejected,
-        trace: course.trace,
-        counts: counters.counts(),
-        start_counts,
-        seconds: began.elapsed().as_secs_f64(),
-        start,
-        state,
-    })
+    course.end(running.as_ref(), ended)
 }
 
 /// What a plugin does outside of steps; its panic is an error.
 fn caught<T>(work: impl FnOnce() -> Result<T, InferenceError>) -> Result<T, InferenceError> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|panic| Err(InferenceError::Panicked(message(&*panic))))
-}
-
-/// How far a run has come.
-struct Course {
-    step: u64,
-    rejected: u64,
-    rejected_in_a_row: u64,
-    trace: Trace,
-}
-
-impl Course {
-    /// Whether the run is over before the next step.
-    fn over(&self, max_steps: u64, stop: Stop<'_>) -> Option<Ended> {
-        match stop.reason() {
-            Some(StopReason::Cancelled) => Some(Ended::Interrupted),
-            Some(StopReason::Time) => Some(Ended::OutOfTime),
-            None if self.step >= max_steps => Some(Ended::OutOfSteps),
-            None => None,
-        }
-    }
-
-    /// Takes the outcome of a step; gives the reason if it was the last.
-    fn record(
-        &mut self,
-        outcome: Result<StepReport, StepError>,
-        seconds: f64,
-        gradients: u64,
-        max_rejections: u64,
-    ) -> Option<Ended> {
-        let step = self.step;
-        self.step += 1;
-        match outcome {
-            Ok(report) => {
-                self.rejected_in_a_row = 0;
-                self.trace.taken(step, seconds, gradients, &report);
-                match report.progress {
-                    Progress::Continue => None,
-                    Progress::Converged(because) => Some(Ended::Converged { because }),
-                }
-            }
-            Err(StepError::Recoverable(because)) => {
-                self.rejected += 1;
-                self.rejected_in_a_row += 1;
-                let last = because.clone();
-                self.trace.rejected(step, seconds, gradients, because);
-                (self.rejected_in_a_row >= max_rejections).then(|| Ended::Failed {
-                    because: format!(
-                        "{} steps in a row were rejected, the last because {last}",
-                        self.rejected_in_a_row
-                    ),
-                })
-            }
-            Err(StepError::Fatal(because)) => {
-                self.trace
-                    .rejected(step, seconds, gradients, because.clone());
-                Some(Ended::Failed { because })
-            }
-        }
-    }
 }
 
 /// A step whose panic, a fault of a plugin or a device, is a fatal error: the run's record outlives it.
@@ -305,174 +274,4 @@ fn step_without_panic(
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::Ordering;
-
-    use super::*;
-    use crate::placement::to_host;
-    use crate::registry;
-    use crate::target::GaussianTarget;
-
-    fn target() -> GaussianTarget {
-        let covariance = faer::mat![[1.0, 0.0], [0.0, 4.0]];
-        GaussianTarget::new(&[1.0, -2.0], &covariance).unwrap()
-    }
-
-    fn steps(number: u64) -> FitOptions {
-        FitOptions {
-            max_steps: Some(number),
-            ..FitOptions::default()
-        }
-    }
-
-    fn run(inference: &str, options: &FitOptions) -> Fit {
-        let inference = registry::inference(inference).unwrap();
-        let family = registry::family("independent").unwrap();
-        fit(&target(), &*inference.plugin, &*family.plugin, options).unwrap()
-    }
-
-    #[test]
-    fn a_run_without_trouble_takes_all_its_steps_and_counts_them() {
-        let fit = run("nudge(draws: 4)", &steps(30));
-        assert_eq!(fit.ended, Ended::OutOfSteps);
-        assert_eq!((fit.steps, fit.rejected), (30, 0));
-        assert_eq!(fit.counts.since(fit.start_counts).gradients, 30 * 4);
-        assert_eq!(fit.trace.column("size").unwrap().len(), 30);
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_bits_and_another_seed_does_not() {
-        let lambda = |seed| {
-            let options = FitOptions { seed, ..steps(10) };
-            to_host(&run("nudge", &options).approximation.lambda())
-        };
-        assert_eq!(lambda(3), lambda(3));
-        assert_ne!(lambda(3), lambda(4));
-    }
-
-    #[test]
-    fn too_many_rejections_in_a_row_end_the_run_with_the_last_reason() {
-        let options = FitOptions {
-            max_rejections: 5,
-            ..FitOptions::default()
-        };
-        let fit = run("nudge(trouble: \"reject\")", &options);
-        assert_eq!((fit.steps, fit.rejected), (7, 5));
-        let Ended::Failed { because } = fit.ended else {
-            panic!("{:?}", fit.ended)
-        };
-        assert_eq!(
-            because,
-            "5 steps in a row were rejected, the last because the covariance is not positive definite"
-        );
-    }
-
-    #[test]
-    fn a_fatal_error_and_a_panic_end_the_run_and_keep_its_record() {
-        for (trouble, expected) in [
-            ("fatal", "the sky fell"),
-            ("panic", "the step panicked: index out of bounds"),
-        ] {
-            let fit = run(
-                &format!("nudge(trouble: \"{trouble}\")"),
-                &FitOptions::default(),
-            );
-            assert_eq!(fit.trace.rows.len(), 3);
-            assert_eq!(
-                fit.ended,
-                Ended::Failed {
-                    because: expected.into()
-                }
-            );
-        }
-    }
-
-    #[test]
-    fn a_cancelled_run_keeps_what_was_done() {
-        let cancelled = AtomicBool::new(false);
-        let mut seen = vec![];
-        let mut watch = |moment: &Moment<'_>| {
-            seen.push(moment.steps);
-            if moment.steps == 3 {
-                cancelled.store(true, Ordering::Relaxed);
-            }
-        };
-        let mut surroundings = Surroundings {
-            cancelled: &cancelled,
-            progress: &mut watch,
-            resume: None,
-        };
-        let inference = registry::inference("nudge").unwrap();
-        let family = registry::family("independent").unwrap();
-        let fit = fit_within(
-            &target(),
-            &*inference.plugin,
-            &*family.plugin,
-            &FitOptions::default(),
-            &mut surroundings,
-        )
-        .unwrap();
-        assert_eq!(fit.ended, Ended::Interrupted);
-        assert_eq!(seen, [0, 1, 2, 3]);
-    }
-
-    #[test]
-    fn a_time_limit_of_zero_ends_the_search_for_a_start() {
-        let options = FitOptions {
-            max_seconds: Some(0.0),
-            ..FitOptions::default()
-        };
-        let inference = registry::inference("nudge").unwrap();
-        let family = registry::family("independent").unwrap();
-        let out = fit(&target(), &*inference.plugin, &*family.plugin, &options);
-        assert!(out.is_err() || out.is_ok_and(|fit| fit.ended == Ended::OutOfTime));
-    }
-
-    #[test]
-    fn a_run_resumed_from_a_checkpoint_gives_the_bits_of_one_that_was_not_interrupted() {
-        let whole = run("nudge", &steps(12));
-        let half = run("nudge", &steps(5));
-        let checkpoint = Checkpoint {
-            steps: half.steps,
-            state: half.state,
-        };
-        let mut surroundings = Surroundings {
-            cancelled: &AtomicBool::new(false),
-            progress: &mut |_| {},
-            resume: Some(&checkpoint),
-        };
-        let inference = registry::inference("nudge").unwrap();
-        let family = registry::family("independent").unwrap();
-        let rest = fit_within(
-            &target(),
-            &*inference.plugin,
-            &*family.plugin,
-            &steps(12),
-            &mut surroundings,
-        )
-        .unwrap();
-        assert_eq!(
-            to_host(&rest.approximation.lambda()),
-            to_host(&whole.approximation.lambda())
-        );
-    }
-
-    #[test]
-    fn a_family_that_lacks_what_the_algorithm_needs_is_refused_in_a_sentence() {
-        let inference = registry::inference("nudge(dense: true)").unwrap();
-        let family = registry::family("independent").unwrap();
-        let error = fit(
-            &target(),
-            &*inference.plugin,
-            &*family.plugin,
-            &FitOptions::default(),
-        )
-        .err()
-        .unwrap();
-        assert_eq!(
-            error.to_string(),
-            "`nudge` needs a family with a dense covariance, which `independent` does not have; \
-             no registered family has it"
-        );
-    }
-}
+mod tests;

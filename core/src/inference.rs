@@ -60,10 +60,11 @@ pub trait Running: Send {
     /// The approximation as it is now.
     fn approximation(&self) -> &dyn Approximation;
 
-    /// Everything that [`restore`](Running::restore) needs to go on, bit for bit.
+    /// Everything that [`restore`](Running::restore) needs to go on, bit for bit, in another process too.
     fn save(&self) -> Vec<u8>;
 
-    /// Sets the state to what [`save`](Running::save) gave.
+    /// Sets the state to what [`save`](Running::save) gave, of a run that the same algorithm with the same options began on the same
+    /// target.
     fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError>;
 }
 

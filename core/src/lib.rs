@@ -10,6 +10,7 @@
 
 #[allow(unsafe_code)]
 pub mod boundary;
+mod checkpoint;
 pub mod diagnostics;
 mod draws;
 mod driver;
@@ -33,8 +34,9 @@ mod target;
 mod testing;
 mod trace;
 
+pub use checkpoint::{Checkpoint, Keeper};
 pub use draws::Draws;
-pub use driver::{Checkpoint, Ended, Fit, FitOptions, Moment, Surroundings, fit, fit_within};
+pub use driver::{Ended, Fit, FitOptions, Moment, Surroundings, fit, fit_within};
 pub use family::{Approximation, Family, FamilyCapabilities, FamilyError, Sample, SampleCotangent};
 pub use gaussian::{Covariance, Gaussian, GaussianStart, Structure, cholesky};
 pub use inference::{

@@ -61,6 +61,12 @@ impl Trace {
         });
     }
 
+    /// How many of the last steps were rejected, without one between them that was not.
+    pub(crate) fn rejected_last(&self) -> u64 {
+        let last = self.rows.iter().rev();
+        last.take_while(|row| row.rejected.is_some()).count() as u64
+    }
+
     /// One diagnostic over all steps; NaN where a step did not report it. `None` if no step ever did.
     pub fn column(&self, name: &str) -> Option<Vec<f64>> {
         let column = self.names.iter().position(|known| known == name)?;

@@ -4,12 +4,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use firebrand::core::record::{Outcome, Request, RunRecord};
+use firebrand::core::Checkpoint;
+use firebrand::core::record::{Outcome, PluginRecord, Request, RunRecord};
 use firebrand::core::{InferenceError, TargetError};
-use firebrand::{Ended, Event, Fitted, Ready, Target};
+use firebrand::{Ended, Event, Fitted, Keeping, Ready, Target};
 use serde::Serialize;
 
 use super::Failure;
+use super::checkpoint::{Kept, Origin, Resumed, Used, texts};
 use super::inputs::{Computing, DeviceName, PrecisionName, compile, read_model, usable_tolerance};
 use super::output::Output;
 use super::progress::{Progress, catch_interrupts};
@@ -30,13 +32,24 @@ Examples:
 A run file says the same in RON, and more; its paths are relative to it:
   (model: \"eight_schools.stan\", data: \"eight_schools.json\", inference: \"bam(batch: 32)\", seed: 2, out: \"results\")
 
+With --out a run keeps checkpoints as it goes. One that was killed, or interrupted, or whose steps or time ran out, goes on by
+  firebrand fit --resume results
+  firebrand fit --resume results --max-steps 5000
+to the same result, bit for bit, as if it had not stopped.
+
 Ctrl-C ends the iteration and keeps what was done. Exit status: 0 done, 1 the model or its data is wrong, 2 usage, 3 the fit failed
 (its record is kept).")]
 pub struct FitArgs {
     /// The model, in the Stan language; or a run file, `RUN.ron`; or `posteriordb:NAME` for a posterior of PosteriorDB, which is then
     /// also compared with its reference draws; or `target:NAME` for a target of a plugin.
-    #[arg(value_name = "MODEL.stan|RUN.ron|posteriordb:NAME|target:NAME")]
-    model: PathBuf,
+    #[arg(
+        value_name = "MODEL.stan|RUN.ron|posteriordb:NAME|target:NAME",
+        required_unless_present = "resume"
+    )]
+    model: Option<PathBuf>,
+    /// Go on with the run in this folder, which `--out` made, as it was asked for: only limits may be other ones.
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    resume: Option<PathBuf>,
     /// Its data: Stan's JSON, also inside a `.zip`.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
@@ -64,6 +77,9 @@ pub struct FitArgs {
     /// Seconds at most.
     #[arg(long, value_name = "SECONDS")]
     max_seconds: Option<f64>,
+    /// With `--out`: seconds from one checkpoint to the next, 10 by default; zero for one after every step.
+    #[arg(long, value_name = "SECONDS")]
+    checkpoint_seconds: Option<f64>,
     #[command(flatten)]
     sources: Sources,
     #[command(flatten)]
@@ -72,19 +88,29 @@ pub struct FitArgs {
 
 /// Runs the subcommand.
 pub fn run(args: &FitArgs) -> Result<(), Failure> {
-    let plan = plan(args)?;
-    let computing = computing(args, &plan)?;
+    let resumed = args.resume.as_deref();
+    let resumed = resumed
+        .map(|folder| Resumed::open(folder, |before| plan(args, Some(before))))
+        .transpose()?;
+    let (plan, sources) = match &resumed {
+        Some(Resumed { origin, .. }) => (origin.plan.clone(), origin.sources()),
+        None => (plan(args, None)?, args.sources.clone()),
+    };
+    let computing = computing(&plan)?;
     let placement = computing.placement()?;
     let data = plan.data.as_deref().map(Path::new);
+    let mut files: Vec<(Used, PathBuf)> = Vec::new();
     let (target, place): (Box<dyn Target>, Option<Place>) = match coded(&plan.model)? {
         Some(target) => {
             only_a_model_takes(data, computing)?;
             (target, None)
         }
         None => {
-            let place = args.sources.place(&plan.model_path(), data)?;
+            let place = sources.place(&plan.model_path(), data)?;
             let model = computing.model(read_model(&place.files.model)?);
             let posterior = compile(&model, place.files.data.as_deref(), &placement)?;
+            files.extend(texts(&place.files.model, &model));
+            files.extend(place.files.data.clone().map(|path| (Used::Data, path)));
             (Box::new(posterior), Some(place))
         }
     };
@@ -94,42 +120,83 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
         ));
     }
     let ready = choose(&*target, &plan)?;
-    let output = plan
-        .out
-        .as_deref()
-        .map(|folder| Output::open(Path::new(folder)))
-        .transpose()?;
+    let (output, mut kept, checkpoint) = match &resumed {
+        Some(resumed) => {
+            let kept = Kept::go_on(&resumed.results, &resumed.origin)?;
+            let checkpoint = kept.read()?;
+            enough_steps(&plan, &checkpoint)?;
+            let output = Output::reopen(&resumed.results)?;
+            (Some(output), Some(kept), Some(checkpoint))
+        }
+        None => match plan.out.as_deref().map(Path::new) {
+            Some(folder) => {
+                let output = Output::open(folder)?;
+                let origin = Origin::new(in_full(&plan, &ready), sources.posteriordb(), &files)?;
+                let kept = Kept::begin(folder, &origin)?;
+                output.replace()?;
+                (Some(output), Some(kept), None)
+            }
+            None => (None, None, None),
+        },
+    };
     let request = ready.request(&plan.model, plan.data.clone());
     let cancelled = catch_interrupts()?;
     let mut progress = Progress::begin();
-    let result = ready.run(cancelled, &mut |event: Event<'_>| progress.show(&event));
+    let keeping = Keeping {
+        resume: checkpoint,
+        keeper: kept.as_mut().map(|kept| kept as _),
+    };
+    let result = ready.run_keeping(keeping, cancelled, &mut |event: Event<'_>| {
+        progress.show(&event)
+    });
     progress.finish();
     match result {
         Ok(mut fitted) => {
             if let Some(place) = &place {
                 compare(&mut fitted, place);
             }
-            finish(args, fitted, request, output)
+            let has_converged = matches!(fitted.fit.ended, Ended::Converged { .. });
+            let done = finish(args, fitted, request, output);
+            if has_converged && done.is_ok() {
+                kept.map(Kept::remove);
+            }
+            done
         }
-        Err(error) => not_started(args, why_not_started(&error), request, output),
+        // What there is of the run may still be resumed, once that which is wrong is not any more.
+        Err(error) if resumed.is_some() => Err(Failure::Fit(why_not_started(&error))),
+        Err(error) => {
+            let done = not_started(args, why_not_started(&error), request, output);
+            kept.map(Kept::remove);
+            done
+        }
     }
 }
 
-/// The run file, or the run of a model, with what the arguments say in its place.
-fn plan(args: &FitArgs) -> Result<RunFile, Failure> {
-    let mut plan = match RunFile::is_named_by(&args.model) {
-        true => RunFile::read(&args.model)?,
-        false => RunFile::of_model(&args.model),
+/// The run file, or the run of a model, or the one from `before`, with what the arguments say in its place.
+fn plan(args: &FitArgs, before: Option<&RunFile>) -> Result<RunFile, Failure> {
+    let before = before.cloned();
+    let mut plan = match &args.model {
+        None => before.unwrap_or_default(),
+        Some(model) if RunFile::is_named_by(model) => RunFile::read(model)?,
+        Some(model) => RunFile {
+            model: model.display().to_string(),
+            ..before.unwrap_or_default()
+        },
     };
     let path = |path: &PathBuf| path.display().to_string();
+    let computing = &args.computing;
     plan.data = args.data.as_ref().map(path).or(plan.data);
     plan.inference = args.inference.clone().unwrap_or(plan.inference);
     plan.family = args.family.clone().or(plan.family);
     plan.seed = args.seed.unwrap_or(plan.seed);
     plan.draws = args.draws.or(plan.draws);
     plan.out = args.out.as_ref().map(path).or(plan.out);
+    plan.device = computing.device.map(name).or(plan.device);
+    plan.precision = computing.precision.map(name).or(plan.precision);
+    plan.solver_tolerance = computing.solver_tolerance.or(plan.solver_tolerance);
     plan.max_steps = args.max_steps.or(plan.max_steps);
     plan.max_seconds = args.max_seconds.or(plan.max_seconds);
+    plan.checkpoint_seconds = args.checkpoint_seconds.unwrap_or(plan.checkpoint_seconds);
     if let Some(tolerance) = plan.solver_tolerance {
         usable_tolerance(tolerance).map_err(Failure::Usage)?;
     }
@@ -144,21 +211,48 @@ fn plan(args: &FitArgs) -> Result<RunFile, Failure> {
             "the limit of seconds must be positive".into(),
         ));
     }
+    if plan.checkpoint_seconds.is_nan() || plan.checkpoint_seconds < 0.0 {
+        return Err(Failure::Usage(
+            "the seconds between checkpoints must not be negative".into(),
+        ));
+    }
     Ok(plan)
 }
 
-fn computing(args: &FitArgs, plan: &RunFile) -> Result<Computing, Failure> {
+/// The plan with everything named that was chosen by default.
+fn in_full(plan: &RunFile, ready: &Ready<'_>) -> RunFile {
+    let text = |plugin: PluginRecord| format!("{}{}", plugin.name, plugin.options);
+    RunFile {
+        inference: text(ready.inference()),
+        family: Some(text(ready.family())),
+        draws: Some(ready.draws()),
+        ..plan.clone()
+    }
+}
+
+/// Refuses a limit that the run has long passed.
+fn enough_steps(plan: &RunFile, checkpoint: &Checkpoint) -> Result<(), Failure> {
+    match plan.max_steps {
+        Some(most) if most < checkpoint.steps => Err(Failure::Usage(format!(
+            "`--max-steps {most}`: the run has already taken {} steps",
+            checkpoint.steps
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn computing(plan: &RunFile) -> Result<Computing, Failure> {
     Ok(Computing {
-        device: args
-            .computing
-            .device
-            .or(named::<DeviceName>("device", plan.device.as_deref())?),
-        precision: args.computing.precision.or(named::<PrecisionName>(
-            "precision",
-            plan.precision.as_deref(),
-        )?),
-        solver_tolerance: args.computing.solver_tolerance.or(plan.solver_tolerance),
+        device: named::<DeviceName>("device", plan.device.as_deref())?,
+        precision: named::<PrecisionName>("precision", plan.precision.as_deref())?,
+        solver_tolerance: plan.solver_tolerance,
     })
+}
+
+/// What the command line and run files call a value.
+fn name<T: ValueEnum>(value: T) -> String {
+    let value = value.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().into())
 }
 
 /// Refuses what a target that is code has no use for.

@@ -5,6 +5,7 @@
 
 mod bench;
 mod check;
+mod checkpoint;
 mod completions;
 mod declared;
 mod experiment;

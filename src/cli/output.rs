@@ -10,6 +10,7 @@ use firebrand::core::record::{
 };
 
 use super::Failure;
+use super::checkpoint;
 use super::sources::named;
 
 const RECORD: &str = "run.json";
@@ -33,7 +34,15 @@ impl Output {
             Failure::Usage(format!("cannot write results to `{name}`: {why}"))
         };
         fs::create_dir_all(folder).map_err(|error| unusable(&error))?;
-        let holds_a_run = folder.join(RECORD).exists();
+        let has_record = folder.join(RECORD).exists();
+        let checkpoint = folder.join(checkpoint::FOLDER);
+        if !has_record && checkpoint.join(checkpoint::STATE).exists() {
+            return Err(unusable(&format!(
+                "it holds a run that is not finished; go on with it by `firebrand fit --resume {name}`, or remove `{}` first",
+                checkpoint.display()
+            )));
+        }
+        let holds_a_run = has_record || checkpoint.join(checkpoint::RUN).exists();
         let is_empty = fs::read_dir(folder)
             .map_err(|error| unusable(&error))?
             .next()
@@ -43,6 +52,20 @@ impl Output {
                 &"it holds files that are no earlier run's; choose another folder, or empty it",
             ));
         }
+        Self::reopen(folder)
+    }
+
+    /// The folder of a run that goes on.
+    ///
+    /// # Errors
+    /// A folder that cannot be written to.
+    pub fn reopen(folder: &Path) -> Result<Self, Failure> {
+        let unusable = |why: &dyn std::fmt::Display| {
+            Failure::Usage(format!(
+                "cannot write results to `{}`: {why}",
+                folder.display()
+            ))
+        };
         let probe = folder.join(".firebrand");
         write_atomically(&probe, |_| Ok(())).map_err(|error| unusable(&error.source))?;
         fs::remove_file(&probe).map_err(|error| unusable(&error))?;
@@ -105,6 +128,13 @@ impl Output {
     }
 
     /// Removes an earlier run, its record first.
+    ///
+    /// # Errors
+    /// A file that cannot be removed.
+    pub fn replace(&self) -> Result<(), Failure> {
+        self.clear().map_err(unwritten)
+    }
+
     fn clear(&self) -> Result<(), WriteError> {
         for name in [RECORD, DRAWS, TRACE, APPROXIMATION] {
             let path = self.folder.join(name);
@@ -116,6 +146,24 @@ impl Output {
             }
         }
         Ok(())
+    }
+}
+
+/// The record in a folder of results, if there is one.
+///
+/// # Errors
+/// A record that cannot be read.
+pub fn read_record(folder: &Path) -> Result<Option<RunRecord>, Failure> {
+    let path = folder.join(RECORD);
+    let unreadable = |error: &dyn std::fmt::Display| {
+        Failure::Usage(format!("cannot read `{}`: {error}", path.display()))
+    };
+    match fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(&error)),
+        Ok(text) => serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|error| unreadable(&error)),
     }
 }
 

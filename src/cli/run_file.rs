@@ -38,6 +38,8 @@ firebrand::core::options! {
         max_seconds: Option<f64> = None,
         /// Rejected steps in a row after which the run has failed.
         max_rejections: u64 = FitOptions::default().max_rejections,
+        /// With a folder for the results, seconds from one checkpoint to the next; zero for one after every step.
+        checkpoint_seconds: f64 = 10.0,
         /// How starting points are found.
         start: StartOptions = StartOptions::default(),
         /// How the result is checked.
@@ -67,14 +69,6 @@ impl RunFile {
         file.data = file.data.map(|data| beside(path, &data));
         file.out = file.out.map(|out| beside(path, &out));
         Ok(file)
-    }
-
-    /// The run of a model with all defaults.
-    pub fn of_model(model: &Path) -> Self {
-        RunFile {
-            model: model.display().to_string(),
-            ..RunFile::default()
-        }
     }
 
     /// Seed, limits and the search for a start.

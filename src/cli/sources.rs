@@ -26,6 +26,17 @@ pub struct Place {
 }
 
 impl Sources {
+    /// Those with this checkout of PosteriorDB.
+    pub fn with_posteriordb(posteriordb: Option<PathBuf>) -> Self {
+        Sources { posteriordb }
+    }
+
+    /// The checkout of PosteriorDB that is asked for, by argument or environment.
+    pub fn posteriordb(&self) -> Option<PathBuf> {
+        let named = std::env::var_os(firebrand_posteriordb::VARIABLE).map(PathBuf::from);
+        self.posteriordb.clone().or(named)
+    }
+
     /// Where `model` is: `SOURCE:NAME` if there is such a source, else a file.
     ///
     /// # Errors

@@ -139,7 +139,8 @@ fn an_interrupted_run_keeps_what_was_done() {
             .contains("the run was interrupted"),
         "{json}"
     );
-    assert_eq!(workspace.names("out"), FILES);
+    let names = workspace.names("out");
+    assert!(FILES.iter().all(|file| names.contains(&file.to_string())));
     assert!(workspace.read("out/trace.csv").lines().count() > 1);
 }
 

@@ -11,6 +11,7 @@ mod general;
 mod libraries;
 mod plugin_kit;
 mod posteriordb;
+mod resume;
 mod run_file;
 mod score;
 mod sweep;

@@ -216,6 +216,7 @@ fn an_algorithm_across_the_boundary_sees_that_the_run_is_to_end() {
         cancelled: &raised,
         progress: &mut |_| {},
         resume: None,
+        keeper: None,
     };
     let outcome = crate::fit_within(
         &*target(),

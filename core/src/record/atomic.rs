@@ -25,10 +25,25 @@ pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), WriteError> {
+    replace_atomically(path, |temporary| {
+        let mut out = BufWriter::new(File::create(temporary)?);
+        write(&mut out)?;
+        out.into_inner()
+            .map(drop)
+            .map_err(io::IntoInnerError::into_error)
+    })
+}
+
+/// [`write_atomically`] for what writes a whole file itself, given its path.
+pub(super) fn replace_atomically(
+    path: &Path,
+    write: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<(), WriteError> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.tmp", std::process::id()));
+    name.push(format!(".{}{TEMPORARY}", std::process::id()));
     let temporary = path.with_file_name(name);
-    write_whole(&temporary, write)
+    write(&temporary)
+        .and_then(|()| File::options().write(true).open(&temporary)?.sync_all())
         .and_then(|()| fs::rename(&temporary, path))
         .map_err(|source| {
             // The first error is the one to report; a temporary file that cannot be removed adds nothing.
@@ -40,16 +55,8 @@ pub fn write_atomically(
         })
 }
 
-fn write_whole(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut out = BufWriter::new(File::create(path)?);
-    write(&mut out)?;
-    out.into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_all()
-}
+/// How the names of temporary files end, which a process that is killed leaves behind.
+pub(super) const TEMPORARY: &str = ".tmp";
 
 #[cfg(test)]
 mod tests {

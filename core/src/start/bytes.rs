@@ -25,20 +25,15 @@ impl StateWriter {
 
     /// Numbers, with how many there are.
     pub fn numbers(self, values: &[f64]) -> Self {
-        let writer = self.count(values.len() as u64);
-        values
-            .iter()
-            .fold(writer, |writer, &value| writer.number(value))
+        self.count(values.len() as u64).values(values.len(), values)
     }
 
     /// A matrix, column by column, with its shape.
     pub fn matrix(self, matrix: &Mat<f64>) -> Self {
-        let writer = self
-            .count(matrix.nrows() as u64)
-            .count(matrix.ncols() as u64);
-        (0..matrix.ncols())
-            .flat_map(|j| matrix.col(j).iter())
-            .fold(writer, |writer, &value| writer.number(value))
+        let values = (0..matrix.ncols()).flat_map(|j| matrix.col(j).iter());
+        self.count(matrix.nrows() as u64)
+            .count(matrix.ncols() as u64)
+            .values(matrix.nrows() * matrix.ncols(), values)
     }
 
     /// Bytes, with how many there are.
@@ -46,6 +41,15 @@ impl StateWriter {
         let mut writer = self.count(bytes.len() as u64);
         writer.bytes.extend(bytes);
         writer
+    }
+
+    /// So many numbers, which can be very many: there is room for no more than them.
+    fn values<'a>(mut self, count: usize, values: impl IntoIterator<Item = &'a f64>) -> Self {
+        self.bytes.reserve_exact(8 * count);
+        for value in values {
+            self.bytes.extend(value.to_le_bytes());
+        }
+        self
     }
 
     /// What was written.

@@ -36,7 +36,7 @@ pub struct Agreement {
 }
 
 impl Start {
-    /// N(0, I) alone: for a run that goes on from a checkpoint and needs no start.
+    /// N(0, I) alone: for a run that needs no start.
     pub fn standard(dimension: usize) -> Self {
         let candidate = Candidate {
             gaussian: GaussianStart::standard(dimension),

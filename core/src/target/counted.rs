@@ -39,6 +39,17 @@ pub struct Counters {
     invalid: AtomicU64,
 }
 
+impl From<Counts> for Counters {
+    /// Goes on from here.
+    fn from(counts: Counts) -> Self {
+        Counters {
+            gradients: counts.gradients.into(),
+            densities: counts.densities.into(),
+            invalid: counts.invalid.into(),
+        }
+    }
+}
+
 impl Counters {
     /// The counts so far.
     pub fn counts(&self) -> Counts {

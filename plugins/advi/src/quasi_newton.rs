@@ -240,10 +240,11 @@ impl Running for QuasiNewton {
             ("shift", shift),
             ("spread", spread),
         ];
-        (self.mean, self.log_deviation) = (mean, log_deviation);
+        // A round that was cut short is shown, but a run that goes on takes it from its beginning.
         let progress = if context.interrupted() {
             Progress::Continue
         } else {
+            (self.mean, self.log_deviation) = (mean, log_deviation);
             self.rounds.end(asked)
         };
         Ok(StepReport {

@@ -342,7 +342,14 @@ fn apart(a: &[u64], b: &[u64]) -> f64 {
     a.iter().zip(b).filter(|(a, b)| a != b).count() as f64
 }
 
-/// A run of some steps, saved and resumed, gives the bits of the run that was not cut; half of a state is refused.
+/// The bits of every diagnostic of every step.
+fn reported(fit: &Fit) -> Vec<u64> {
+    let values = fit.trace.rows.iter().flat_map(|row| &row.values);
+    values.map(|value| value.to_bits()).collect()
+}
+
+/// A run of some steps, saved and resumed, gives the bits of the run that was not cut, in its parameters, its state and its diagnostics; half
+/// of a state is refused.
 pub fn a_run_that_was_cut_goes_on_as_if_it_had_not_been(
     inference: &dyn Inference,
     family: &dyn Family,
@@ -359,27 +366,29 @@ pub fn a_run_that_was_cut_goes_on_as_if_it_had_not_been(
             return Ok(worst);
         }
         let options = options(4, Some(11));
-        let resume = |checkpoint: &Checkpoint| {
+        let resume = |checkpoint: Checkpoint| {
             let mut surroundings = Surroundings {
                 cancelled: &AtomicBool::new(false),
                 progress: &mut |_| {},
                 resume: Some(checkpoint),
+                keeper: None,
             };
             fit_within(&target, inference, family, &options, &mut surroundings)
         };
-        let checkpoint = Checkpoint {
-            steps: first.steps,
-            state: first.state,
-        };
-        let rest = resume(&checkpoint)?;
+        let checkpoint = first.into_checkpoint();
+        let mut half = checkpoint.clone();
+        half.state.truncate(half.state.len() / 2);
+        worst.holds(resume(half).is_err(), || "half a state is accepted".into());
+        let rest = resume(checkpoint)?;
         worst.residual(apart(&lambda(&whole), &lambda(&rest)), || {
             "parameters of the run that was resumed".into()
         });
-        let half = Checkpoint {
-            steps: 5,
-            state: checkpoint.state[..checkpoint.state.len() / 2].to_vec(),
-        };
-        worst.holds(resume(&half).is_err(), || "half a state is accepted".into());
+        worst.holds(rest.state == whole.state, || {
+            "the states at the end differ".into()
+        });
+        worst.residual(apart(&reported(&whole), &reported(&rest)), || {
+            "diagnostics of the run that was resumed".into()
+        });
         Ok(worst)
     };
     outcome(identity, measured())

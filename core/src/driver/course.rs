@@ -1,0 +1,139 @@
+//! A run on its way: how far it has come, and whether it is over.
+
+use std::time::{Duration, Instant};
+
+use super::{Ended, Fit, caught};
+use crate::checkpoint::{Checkpoint, Keeper};
+use crate::inference::{InferenceError, Progress, Running, StepError, StepReport};
+use crate::stop::{Stop, StopReason};
+use crate::target::Counters;
+
+/// The time that a run has taken, in this process and before.
+#[derive(Clone, Copy)]
+pub(super) struct Clock {
+    began: Instant,
+    earlier: f64,
+}
+
+impl Clock {
+    /// One that shows so many seconds now.
+    pub fn from(earlier: f64) -> Self {
+        Clock {
+            began: Instant::now(),
+            earlier,
+        }
+    }
+
+    pub fn seconds(&self) -> f64 {
+        self.earlier + self.began.elapsed().as_secs_f64()
+    }
+
+    /// When it will show, or showed at the latest, so many seconds.
+    pub fn at(&self, seconds: f64) -> Option<Instant> {
+        let left = match seconds - self.earlier {
+            past if past < 0.0 => 0.0,
+            left => left,
+        };
+        self.began
+            .checked_add(Duration::try_from_secs_f64(left).ok()?)
+    }
+}
+
+/// A run on its way.
+pub(super) struct Course<'a> {
+    /// All of it but the algorithm's state, which is there while it is kept.
+    pub so_far: Checkpoint,
+    pub rejected_in_a_row: u64,
+    pub keeper: Option<&'a mut dyn Keeper>,
+    pub counters: &'a Counters,
+    pub clock: Clock,
+}
+
+impl Course<'_> {
+    /// Whether the run is over before the next step.
+    pub fn over(&self, max_steps: u64, stop: Stop<'_>) -> Option<Ended> {
+        if let Some(ended @ Ended::Converged { .. }) = &self.so_far.ended {
+            return Some(ended.clone());
+        }
+        match stop.reason() {
+            Some(StopReason::Cancelled) => Some(Ended::Interrupted),
+            Some(StopReason::Time) => Some(Ended::OutOfTime),
+            None if self.so_far.steps >= max_steps => Some(Ended::OutOfSteps),
+            None => None,
+        }
+    }
+
+    /// Takes the outcome of a step; gives the reason if it was the last.
+    pub fn record(
+        &mut self,
+        outcome: Result<StepReport, StepError>,
+        max_rejections: u64,
+    ) -> Option<Ended> {
+        let (seconds, gradients) = (self.clock.seconds(), self.counters.counts().gradients);
+        let so_far = &mut self.so_far;
+        let step = so_far.steps;
+        so_far.steps += 1;
+        match outcome {
+            Ok(report) => {
+                self.rejected_in_a_row = 0;
+                so_far.trace.taken(step, seconds, gradients, &report);
+                match report.progress {
+                    Progress::Continue => None,
+                    Progress::Converged(because) => Some(Ended::Converged { because }),
+                }
+            }
+            Err(StepError::Recoverable(because)) => {
+                so_far.rejected += 1;
+                self.rejected_in_a_row += 1;
+                let last = because.clone();
+                so_far.trace.rejected(step, seconds, gradients, because);
+                (self.rejected_in_a_row >= max_rejections).then(|| Ended::Failed {
+                    because: format!(
+                        "{} steps in a row were rejected, the last because {last}",
+                        self.rejected_in_a_row
+                    ),
+                })
+            }
+            Err(StepError::Fatal(because)) => {
+                so_far
+                    .trace
+                    .rejected(step, seconds, gradients, because.clone());
+                Some(Ended::Failed { because })
+            }
+        }
+    }
+
+    /// Brings the record of the run up to date, with the algorithm's state.
+    fn take_stock(&mut self, running: &dyn Running) -> Result<(), InferenceError> {
+        self.so_far.state = caught(|| Ok(running.save()))?;
+        self.so_far.counts = self.counters.counts();
+        self.so_far.seconds = self.clock.seconds();
+        Ok(())
+    }
+
+    /// Hands the run as it is now to the keeper, if there is one.
+    pub fn keep(&mut self, running: &dyn Running) -> Result<(), InferenceError> {
+        if self.keeper.is_none() {
+            return Ok(());
+        }
+        self.take_stock(running)?;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.keep(&self.so_far);
+        }
+        // The next step may need the memory.
+        self.so_far.state = Vec::new();
+        Ok(())
+    }
+
+    pub fn end(mut self, running: &dyn Running, ended: Ended) -> Result<Fit, InferenceError> {
+        let approximation = caught(|| Ok(running.approximation().clone_box()))?;
+        self.take_stock(running)?;
+        self.so_far.ended = Some(ended.clone());
+        if let Some(keeper) = &mut self.keeper
+            && !matches!(ended, Ended::Failed { .. })
+        {
+            keeper.keep(&self.so_far);
+        }
+        Ok(Fit::new(approximation, ended, self.so_far))
+    }
+}

@@ -1,0 +1,152 @@
+//! The folder of a run's checkpoints, and when they are written.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use firebrand::core::record::ReadCheckpointError;
+use firebrand::core::{Checkpoint, Keeper};
+
+use super::{FOLDER, Origin, RUN};
+use crate::cli::Failure;
+
+/// A checkpoint may take this share of a run's time at most; where it takes longer to write, there are fewer.
+const SHARE: f64 = 0.05;
+
+/// Held by the one process that is at work in the folder. The system lets go of it when the process ends, however it does.
+const LOCK: &str = "lock";
+
+/// Checkpoints of one run, in a folder.
+pub struct Kept {
+    folder: PathBuf,
+    seconds: f64,
+    written: Instant,
+    cost: Duration,
+    has_start: bool,
+    has_warned: bool,
+    _lock: File,
+}
+
+impl Kept {
+    /// Begins checkpoints of a run in the folder of its results, in place of those of an earlier one.
+    ///
+    /// # Errors
+    /// A folder that cannot be written to, or in which another process is at work.
+    pub fn begin(results: &Path, origin: &Origin) -> Result<Self, Failure> {
+        let kept = Self::open(results, origin, false)?;
+        // Without what it was asked for, nothing that is left can be taken for a part of the new run.
+        kept.clear(|name| name == RUN)?;
+        kept.clear(|name| name != LOCK)?;
+        kept.describe(origin)
+    }
+
+    /// Goes on with those that are there.
+    ///
+    /// # Errors
+    /// As of [`begin`](Kept::begin).
+    pub fn go_on(results: &Path, origin: &Origin) -> Result<Self, Failure> {
+        let kept = Self::open(results, origin, true)?;
+        kept.clear(|name| name.contains(".tmp"))?;
+        kept.describe(origin)
+    }
+
+    fn open(results: &Path, origin: &Origin, has_start: bool) -> Result<Self, Failure> {
+        let folder = results.join(FOLDER);
+        let unusable = |error: &dyn std::fmt::Display| unusable(&folder, error);
+        fs::create_dir_all(&folder).map_err(|error| unusable(&error))?;
+        let lock = File::create(folder.join(LOCK)).map_err(|error| unusable(&error))?;
+        // Not every file system has locks; then nothing guards against a second process.
+        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+            return Err(unusable(&"another process is at work there"));
+        }
+        Ok(Kept {
+            seconds: origin.plan.checkpoint_seconds,
+            written: Instant::now(),
+            cost: Duration::ZERO,
+            has_start,
+            has_warned: false,
+            _lock: lock,
+            folder,
+        })
+    }
+
+    fn unusable(&self, error: &dyn std::fmt::Display) -> Failure {
+        unusable(&self.folder, error)
+    }
+
+    fn describe(self, origin: &Origin) -> Result<Self, Failure> {
+        let written = origin.write(&self.folder.join(RUN));
+        written.map_err(|error| Failure::Usage(error.to_string()))?;
+        Ok(self)
+    }
+
+    /// Removes the files with such names.
+    fn clear(&self, is_gone: impl Fn(&str) -> bool) -> Result<(), Failure> {
+        let entries = fs::read_dir(&self.folder).map_err(|error| self.unusable(&error))?;
+        for entry in entries.flatten() {
+            if entry.file_name().to_str().is_some_and(&is_gone) {
+                absent(fs::remove_file(entry.path())).map_err(|error| self.unusable(&error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The last one.
+    ///
+    /// # Errors
+    /// If there is none, or it is damaged.
+    pub fn read(&self) -> Result<Checkpoint, Failure> {
+        Checkpoint::read(&self.folder).map_err(|error| {
+            Failure::Usage(match error {
+                ReadCheckpointError::None => "nothing can be resumed: the run ended before its first checkpoint, while it sought a \
+                    start; begin it anew"
+                    .into(),
+                error => format!("cannot resume: {error}"),
+            })
+        })
+    }
+
+    /// Removes them all: the run is finished. What cannot be removed is in nobody's way.
+    pub fn remove(self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn unusable(folder: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::Usage(format!(
+        "cannot keep checkpoints in `{}`: {error}",
+        folder.display()
+    ))
+}
+
+/// That something is not there is what was wanted.
+fn absent(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+impl Keeper for Kept {
+    fn is_due(&self) -> bool {
+        let rest = self.cost.as_secs_f64() / SHARE;
+        self.written.elapsed().as_secs_f64() >= self.seconds.max(rest)
+    }
+
+    fn keep(&mut self, checkpoint: &Checkpoint) {
+        let began = Instant::now();
+        match checkpoint.write(&self.folder, !self.has_start) {
+            Ok(()) => self.has_start = true,
+            Err(error) if !self.has_warned => {
+                self.has_warned = true;
+                eprintln!(
+                    "warning: the run goes on, but `--resume` will not have all of it: {error}"
+                );
+            }
+            Err(_) => {}
+        }
+        self.written = Instant::now();
+        self.cost = self.written - began;
+    }
+}
