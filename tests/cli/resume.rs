@@ -4,19 +4,19 @@ use std::fs;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use firebrand::core::Checkpoint;
 use serde_json::Value;
 
+use crate::libraries::library;
 use crate::workspace::{Ran, Workspace};
 
-/// A run of so many steps that does not converge before. Its check is short: it is not what is tested.
-fn workspace(steps: u64) -> Workspace {
+/// With a run that does not end by itself. Its check is short: it is not what is tested.
+fn workspace() -> Workspace {
     let workspace = Workspace::new();
     workspace.file(
         "run.ron",
-        &format!(
-            "(model: \"eight.stan\", data: \"eight.json\", inference: \"advi(adaptive: true, tolerance: 1e-12)\", draws: 50, \
-             max_steps: {steps}, checkpoint_seconds: 0.0, check: (draws: 100, chains: 0))"
-        ),
+        "(model: \"eight.stan\", data: \"eight.json\", inference: \"advi(adaptive: true, tolerance: 1e-12)\", draws: 50, \
+         max_steps: 1000000000, checkpoint_seconds: 0.0, check: (draws: 100, chains: 0))",
     );
     workspace
 }
@@ -26,21 +26,27 @@ impl Workspace {
         self.command(arguments).spawn().expect("the program")
     }
 
-    fn has_checkpoint(&self) -> bool {
-        self.path("out/checkpoint/state.safetensors").exists()
+    /// Until the run in `out` has one.
+    fn wait_for_a_checkpoint(&self) {
+        let began = Instant::now();
+        while !self.path("out/checkpoint/state.safetensors").exists() {
+            assert!(began.elapsed() < Duration::from_secs(20), "no checkpoint");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Steps of the run in `out` at its last checkpoint.
+    fn steps(&self) -> u64 {
+        let checkpoint = Checkpoint::read(&self.path("out/checkpoint"));
+        checkpoint.expect("a checkpoint").steps
     }
 
     /// Begins a run in `out` and kills it once it has a checkpoint.
     fn killed(&self, arguments: &str) {
         let mut child = self.begin(&format!("{arguments} --out out"));
-        let began = Instant::now();
-        while !self.has_checkpoint() {
-            assert!(began.elapsed() < Duration::from_secs(20), "no checkpoint");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        self.wait_for_a_checkpoint();
         child.kill().expect("a process that runs");
         child.wait().expect("its end");
-        assert!(!self.path("out/run.json").exists(), "it ended by itself");
     }
 
     /// Draws, approximation, the trace and the record, these two without times.
@@ -75,24 +81,39 @@ impl Workspace {
 
 #[test]
 fn a_run_that_is_killed_at_ten_random_moments_ends_with_the_same_bits() {
-    let workspace = workspace(1500);
-    workspace.run("fit run.ron --out whole").ok();
+    let workspace = workspace();
     workspace.killed("fit run.ron");
     let mut random: u64 = 20261123;
     for _ in 1..10 {
         let mut child = workspace.begin("fit --resume out");
-        // Numerical Recipes' generator; the upper bits are the good ones.
+        // Knuth's generator, whose upper bits are the good ones; up to a quarter of a second.
         random = random
             .wrapping_mul(6364136223846793005)
             .wrapping_add(1442695040888963407);
         std::thread::sleep(Duration::from_millis(random >> 56));
-        assert_eq!(
-            child.try_wait().expect("a process"),
-            None,
-            "it ended by itself"
-        );
         child.kill().expect("a process that runs");
         child.wait().expect("its end");
+    }
+    let steps = workspace.steps() + 20;
+    workspace
+        .run(&format!("fit --resume out --max-steps {steps}"))
+        .ok();
+    workspace
+        .run(&format!("fit run.ron --max-steps {steps} --out whole"))
+        .ok();
+    workspace.same_results("out", "whole");
+}
+
+#[test]
+fn a_run_that_is_killed_after_its_last_step_is_checked_and_written() {
+    let workspace = workspace();
+    for folder in ["whole", "out"] {
+        workspace
+            .run(&format!("fit run.ron --max-steps 20 --out {folder}"))
+            .ok();
+    }
+    for file in ["run.json", "draws.csv", "trace.csv"] {
+        fs::remove_file(workspace.path("out").join(file)).expect("a file");
     }
     workspace.run("fit --resume out").ok();
     workspace.same_results("out", "whole");
@@ -100,36 +121,57 @@ fn a_run_that_is_killed_at_ten_random_moments_ends_with_the_same_bits() {
 
 #[test]
 fn a_run_goes_on_from_any_folder_with_what_it_was_asked_for_said_again() {
-    let workspace = workspace(60);
-    workspace.run("fit run.ron --seed 7 --out whole").ok();
-    workspace.killed("fit run.ron --seed 7");
-    let out = workspace.path("out");
-    let json = Ran::from(
+    let workspace = workspace();
+    for (folder, steps) in [("whole", 60), ("out", 20)] {
         workspace
-            .command(&format!("fit --resume {} --seed 7 --json", out.display()))
-            .current_dir(std::env::temp_dir())
-            .output()
-            .expect("the program"),
-    )
-    .json();
-    assert_eq!(json["record"]["request"]["data"], "eight.json");
+            .run(&format!(
+                "fit run.ron --seed 7 --max-steps {steps} --out {folder}"
+            ))
+            .ok();
+    }
+    let out = workspace.path("out");
+    let arguments = format!("fit --resume {} --seed 7 --max-steps 60", out.display());
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let mut command = workspace.command(&arguments);
+    let ran = command.current_dir(elsewhere.path()).output();
+    Ran::from(ran.expect("the program")).ok();
     workspace.same_results("out", "whole");
 }
 
 #[test]
-fn more_steps_go_on_where_a_run_had_no_more() {
-    let workspace = workspace(60);
-    workspace.run("fit run.ron --out whole").ok();
+fn a_plugin_is_loaded_from_the_file_that_it_came_from() {
+    let workspace = workspace();
+    let library = library();
+    let fit = |steps: u64, folder: &str| {
+        let arguments = format!(
+            "fit mean.stan --data mean.json --family student-t --inference 'advi(tolerance: 1e-12)' --max-steps {steps} \
+             --draws 10 --out {folder} --plugin-path '{}'",
+            library.display()
+        );
+        workspace.run(&arguments).ok();
+    };
+    fit(9, "whole");
+    fit(4, "out");
+    workspace.run("fit --resume out --max-steps 9").ok();
+    workspace.same_results("out", "whole");
+}
+
+#[test]
+fn a_run_out_of_steps_is_finished_until_it_may_take_more() {
+    let workspace = workspace();
     workspace.run("fit run.ron --max-steps 20 --out out").ok();
-    workspace.run("fit --resume out").fails(
-        2,
-        &["the run is finished: it has taken all of its 20 steps"],
-    );
+    for arguments in ["", "--max-steps 5"] {
+        workspace
+            .run(&format!("fit --resume out {arguments}"))
+            .fails(
+                2,
+                &["the run is finished: it has taken all of its 20 steps; `--max-steps` with more"],
+            );
+    }
+    fs::remove_file(workspace.path("out/run.json")).expect("a record");
     workspace
         .run("fit --resume out --max-steps 5")
-        .fails(2, &["the run is finished"]);
-    workspace.run("fit --resume out --max-steps 60").ok();
-    workspace.same_results("out", "whole");
+        .fails(2, &["the run has already taken 20 steps"]);
 }
 
 #[test]
@@ -147,12 +189,9 @@ fn a_run_that_has_converged_leaves_no_checkpoint_and_says_that_it_is_finished() 
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_goes_on() {
-    let workspace = workspace(400);
-    workspace.run("fit run.ron --out whole").ok();
+    let workspace = workspace();
     let child = workspace.begin("fit run.ron --out out");
-    while !workspace.has_checkpoint() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    workspace.wait_for_a_checkpoint();
     let id = child.id().to_string();
     let sent = std::process::Command::new("kill")
         .args(["-INT", &id])
@@ -160,13 +199,18 @@ fn an_interrupted_run_goes_on() {
     assert!(sent.expect("kill").success());
     Ran::from(child.wait_with_output().expect("its end")).ok();
     assert!(workspace.read("out/run.json").contains("interrupted"));
-    workspace.run("fit --resume out").ok();
+    let steps = workspace.steps() + 20;
+    for run in ["--resume out", "run.ron --out whole"] {
+        workspace
+            .run(&format!("fit {run} --max-steps {steps}"))
+            .ok();
+    }
     workspace.same_results("out", "whole");
 }
 
 #[test]
 fn before_the_first_checkpoint_there_is_nothing_to_resume() {
-    let workspace = workspace(1500);
+    let workspace = workspace();
     let mut child = workspace.begin("fit run.ron --out out");
     while !workspace.path("out/checkpoint/run.ron").exists() {
         std::thread::sleep(Duration::from_millis(1));
@@ -191,7 +235,7 @@ fn before_the_first_checkpoint_there_is_nothing_to_resume() {
 
 #[test]
 fn what_would_change_the_result_is_refused() {
-    let workspace = workspace(1500);
+    let workspace = workspace();
     workspace.killed("fit run.ron");
     for (argument, name) in [
         ("--seed 2", "seed"),
@@ -216,7 +260,7 @@ fn what_would_change_the_result_is_refused() {
 
 #[test]
 fn a_file_that_has_changed_is_named() {
-    let workspace = workspace(1500);
+    let workspace = workspace();
     workspace.killed("fit run.ron");
     for (file, noun) in [("eight.stan", "model"), ("eight.json", "data")] {
         let before = workspace.read(file);
@@ -230,7 +274,7 @@ fn a_file_that_has_changed_is_named() {
 
 #[test]
 fn a_damaged_checkpoint_is_refused_and_stays() {
-    let workspace = workspace(1500);
+    let workspace = workspace();
     workspace.killed("fit run.ron");
     let state = workspace.path("out/checkpoint/state.safetensors");
     let whole = fs::read(&state).expect("a checkpoint");
@@ -255,7 +299,7 @@ fn a_damaged_checkpoint_is_refused_and_stays() {
 
 #[test]
 fn a_new_run_does_not_take_the_place_of_one_that_can_go_on() {
-    let workspace = workspace(1500);
+    let workspace = workspace();
     workspace.killed("fit run.ron");
     workspace
         .run("fit mean.stan --data mean.json --out out")
@@ -271,11 +315,9 @@ fn a_new_run_does_not_take_the_place_of_one_that_can_go_on() {
 
 #[test]
 fn a_checkpoint_that_cannot_be_written_costs_the_run_nothing_but_a_warning() {
-    let workspace = workspace(1500);
-    let child = workspace.begin("fit run.ron --out out");
-    while !workspace.has_checkpoint() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let workspace = workspace();
+    let child = workspace.begin("fit run.ron --max-steps 5000 --out out");
+    workspace.wait_for_a_checkpoint();
     // No folder, rather than one that may not be written to: some users may write everywhere.
     fs::rename(workspace.path("out/checkpoint"), workspace.path("away")).expect("a folder");
     let ran = Ran::from(child.wait_with_output().expect("its end"));
@@ -283,5 +325,5 @@ fn a_checkpoint_that_cannot_be_written_costs_the_run_nothing_but_a_warning() {
         0,
         &["warning: the run goes on, but `--resume` will not have all of it"],
     );
-    assert_eq!(workspace.read("out/trace.csv").lines().count(), 1 + 1500);
+    assert_eq!(workspace.read("out/trace.csv").lines().count(), 1 + 5000);
 }

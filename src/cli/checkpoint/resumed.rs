@@ -46,12 +46,10 @@ impl Resumed {
             });
         };
         origin.load_libraries();
-        let asked = ask(&origin.plan)?;
+        let before = comparable(&origin.plan, origin.folder())?;
         let here = std::env::current_dir().map_err(|error| refused(&error))?;
-        agree(
-            &comparable(&origin.plan, origin.folder())?,
-            &comparable(&asked, &here)?,
-        )?;
+        let asked = comparable(&ask(&before)?, &here)?;
+        agree(&before, &asked)?;
         if let Some(record) = &record
             && !goes_on(record, &asked)
         {
@@ -113,7 +111,7 @@ fn finished(record: &RunRecord) -> String {
     }
 }
 
-/// A plan with names in one form each, so that the same is said in the same words.
+/// A plan with absolute paths, and plugins with all their options: the same is said in the same words.
 fn comparable(plan: &RunFile, folder: &Path) -> Result<RunFile, Failure> {
     let absolute = |path: &String| {
         let path = folder.join(path);
