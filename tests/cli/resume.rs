@@ -105,6 +105,33 @@ fn a_run_that_is_killed_at_ten_random_moments_ends_with_the_same_bits() {
 }
 
 #[test]
+fn every_algorithm_goes_on_in_another_process() {
+    let workspace = workspace();
+    for method in [
+        "prox-score --family full-rank",
+        "prox-score --family low-rank",
+        "prox-score --family mean-field",
+        "prox-score --family mixture",
+        "advi --family full-rank",
+        "advi --family low-rank",
+        "advi --family mean-field",
+        "bam --family full-rank",
+        "bam --family low-rank",
+        "gsm --family full-rank",
+    ] {
+        let fit = format!("fit run.ron --inference {method}");
+        workspace
+            .run(&format!("{fit} --max-steps 9 --out whole"))
+            .ok();
+        workspace
+            .run(&format!("{fit} --max-steps 4 --out out"))
+            .ok();
+        workspace.run("fit --resume out --max-steps 9").ok();
+        workspace.same_results("out", "whole");
+    }
+}
+
+#[test]
 fn a_run_that_is_killed_after_its_last_step_is_checked_and_written() {
     let workspace = workspace();
     for folder in ["whole", "out"] {

@@ -3,7 +3,8 @@
 use faer::{Mat, MatRef};
 use thiserror::Error;
 
-use crate::inference::StepError;
+use super::bytes::{StateReader, StateWriter};
+use crate::inference::{InferenceError, StepError};
 use crate::placement::{from_mat, to_host};
 use crate::target::{Batch, Target, TargetError};
 
@@ -71,6 +72,27 @@ pub struct Evaluated {
 }
 
 impl Evaluated {
+    /// As part of the state of an algorithm.
+    pub fn save(&self, writer: StateWriter) -> StateWriter {
+        let valid: Vec<u8> = self.valid.iter().map(|&valid| valid.into()).collect();
+        writer
+            .numbers(&self.log_density)
+            .matrix(&self.score)
+            .blob(&valid)
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// If that is not what comes next.
+    pub fn restore(reader: &mut StateReader<'_>) -> Result<Self, InferenceError> {
+        Ok(Self {
+            log_density: reader.numbers()?,
+            score: reader.matrix()?,
+            valid: reader.blob()?.iter().map(|&valid| valid != 0).collect(),
+        })
+    }
+
     /// S.
     pub fn draws(&self) -> usize {
         self.valid.len()

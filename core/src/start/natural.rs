@@ -104,14 +104,19 @@ impl NaturalAscent {
         if at.valid_count() == 0 {
             return Err(StartError::NoValidDraw { draws: at.draws() });
         }
-        Ok(Self {
+        Ok(Self::evaluated_at(gaussian, noise, at))
+    }
+
+    /// [`new`](Self::new) where the draws were evaluated before.
+    pub fn evaluated_at(gaussian: FactoredGaussian, noise: Mat<f64>, at: Evaluated) -> Self {
+        Self {
             log_scale: gaussian.log_scale(),
             moments: ScoreMoments::new(&gaussian, &noise, &at),
             gaussian,
             noise,
             at,
             step: 1.0,
-        })
+        }
     }
 
     /// Continues an ascent whose next step was to be of the given size.

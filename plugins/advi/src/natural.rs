@@ -1,6 +1,8 @@
 //! Natural-gradient ascent over Gaussians with any covariance.
 
-use firebrand_core::start::{FactoredGaussian, NaturalAscent, StateReader, StateWriter, evaluator};
+use firebrand_core::start::{
+    Evaluated, FactoredGaussian, NaturalAscent, StateReader, StateWriter, evaluator,
+};
 use firebrand_core::{
     Approximation, Covariance, InferenceError, Progress, Running, StepContext, StepError,
     StepReport,
@@ -16,8 +18,10 @@ pub struct Natural {
     next_step: f64,
     /// What the draws of this round asked for while they were fresh.
     asked: Option<(f64, f64)>,
-    /// The evaluated draws; made anew after a restore.
+    /// The ascent on the draws of the round; `None` before its first step.
     ascent: Option<NaturalAscent>,
+    /// The evaluated draws of a state that was restored, from which its ascent goes on.
+    restored: Option<Evaluated>,
 }
 
 impl Natural {
@@ -38,6 +42,7 @@ impl Natural {
             next_step: 1.0,
             asked: None,
             ascent: None,
+            restored: None,
         })
     }
 }
@@ -49,8 +54,12 @@ impl Running for Natural {
             Some(ascent) => ascent,
             None => {
                 let noise = self.rounds.noise(context.seed, self.gaussian.dimension());
-                NaturalAscent::new(self.gaussian.clone(), noise, &mut evaluate)?
-                    .with_step(self.next_step)
+                let gaussian = self.gaussian.clone();
+                let ascent = match self.restored.take() {
+                    Some(at) => NaturalAscent::evaluated_at(gaussian, noise, at),
+                    None => NaturalAscent::new(gaussian, noise, &mut evaluate)?,
+                };
+                ascent.with_step(self.next_step)
             }
         };
         let asked = *self.asked.get_or_insert_with(|| ascent.residual());
@@ -104,7 +113,12 @@ impl Running for Natural {
             .matrix(&self.gaussian.factor)
             .number(self.next_step)
             .numbers(&asked);
-        self.rounds.save(writer).finish()
+        let writer = self.rounds.save(writer);
+        let at = self.ascent.as_ref().map(NaturalAscent::evaluated);
+        match at.or(self.restored.as_ref()) {
+            Some(at) => at.save(writer.count(1)).finish(),
+            None => writer.count(0).finish(),
+        }
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError> {
@@ -119,6 +133,10 @@ impl Running for Natural {
         };
         self.rounds.restore(&mut reader)?;
         self.ascent = None;
+        self.restored = match reader.count()? {
+            0 => None,
+            _ => Some(Evaluated::restore(&mut reader)?),
+        };
         reader.finish()
     }
 }
