@@ -157,8 +157,8 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
             }
             let has_converged = matches!(fitted.fit.ended, Ended::Converged { .. });
             let done = finish(args, fitted, request, output);
-            if has_converged && done.is_ok() {
-                kept.map(Kept::remove);
+            if let Some(kept) = kept.filter(|_| has_converged && done.is_ok()) {
+                kept.remove();
             }
             done
         }
@@ -166,7 +166,9 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
         Err(error) if resumed.is_some() => Err(Failure::Fit(why_not_started(&error))),
         Err(error) => {
             let done = not_started(args, why_not_started(&error), request, output);
-            kept.map(Kept::remove);
+            if let Some(kept) = kept {
+                kept.remove();
+            }
             done
         }
     }

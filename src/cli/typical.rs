@@ -30,8 +30,8 @@ pub fn typical_points(target: &dyn Target, count: usize) -> Result<Vec<f64>, Fai
         ..StartOptions::default()
     };
     let (never, counters) = (AtomicBool::new(false), Counters::default());
-    let limited =
-        Counted::new(target, &counters).until(Stop::new(&never, Instant::now().checked_add(SEARCH)));
+    let limited = Counted::new(target, &counters)
+        .until(Stop::new(&never, Instant::now().checked_add(SEARCH)));
     let start =
         find_start(&limited, SEED, &options).map_err(|error| Failure::Model(error.to_string()))?;
     let gaussian = &start.best().gaussian;
