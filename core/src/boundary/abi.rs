@@ -2,8 +2,9 @@
 //! rest of this crate.
 //!
 //! A library exports one constant [`PluginTable`] under a name that begins with [`SYMBOL`]. Every table begins with its size in bytes and
-//! may grow at its end: who reads a larger one ignores the rest, and a smaller one is refused. Whatever else changes raises
-//! [`VERSION`].
+//! may grow at its end: who reads a larger one ignores the rest. What a table grows by is optional, so that a smaller one is that of an
+//! object which lacks the last functions; one that has not all of the functions that have to be there is refused. Whatever else changes
+//! raises [`VERSION`].
 //!
 //! - **Numbers** cross as [`Tensor`]s, which have the layout of DLPack's `DLTensor`: floating-point numbers of 32 or 64 bits, contiguous,
 //!   row by row. In version 1 they lie in host memory; `device` says so, and may say otherwise one day.
@@ -207,6 +208,9 @@ macro_rules! table {
         }
 
         impl $name {
+            /// The size of a table with the functions that have to be there, and no more.
+            pub const LEAST: usize = size_of::<usize>() * (1 + [$(stringify!($function)),*].len());
+
             /// The first function that has to be there and is not.
             pub fn missing(&self) -> Option<&'static str> {
                 $( if self.$function.is_none() { return Some(stringify!($function)); } )*
@@ -234,6 +238,12 @@ table! {
         /// `[S, columns]` in 64 bits, where NaN is allowed. `generated` is zero if generated quantities may be left out. If there is no
         /// such function, the points are the parameters.
         constrain(target: *mut c_void, theta: *const Tensor, seed: u64, generated: i32, sink: *const Sink),
+        /// The same with generated quantities, given up with `INTERRUPTED` once `cancelled` is one. That is a byte, zero until then, which
+        /// another thread may set while the call lasts: it is to be read atomically. If there is no such function, `constrain` takes as
+        /// long as it takes.
+        constrain_until(
+            target: *mut c_void, theta: *const Tensor, seed: u64, cancelled: *const u8, sink: *const Sink
+        ),
     }
 }
 
@@ -250,6 +260,12 @@ table! {
             placement: *const Placement, made: *mut Object<ApproximationTable>, sink: *const Sink
         ),
         ;
+        /// Makes the member to begin a fit from, where several Gaussians were found: for a family that can be in several places at once.
+        /// If there is no such function, `start` is called with the best of them.
+        start_from(
+            family: *mut c_void, start: *const Start, placement: *const Placement, made: *mut Object<ApproximationTable>,
+            sink: *const Sink
+        ),
     }
 }
 

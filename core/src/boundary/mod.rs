@@ -27,6 +27,7 @@ mod records;
 mod refusal;
 mod search;
 mod sink;
+mod starts;
 mod symbols;
 #[cfg(test)]
 mod tests;

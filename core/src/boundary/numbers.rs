@@ -27,16 +27,22 @@ enum Memory<'a> {
 }
 
 impl<'a> Lent<'a> {
-    /// A tensor's numbers, in its own precision.
+    /// A tensor's numbers, in its own precision: copied, for a tensor's memory is its own.
     pub fn tensor<const D: usize>(tensor: &Tensor<D>) -> Self {
-        let data = tensor.to_data();
+        Lent::last(tensor.clone())
+    }
+
+    /// The same of a tensor that is not needed any more: nothing is copied if nobody else has it.
+    pub fn last<const D: usize>(tensor: Tensor<D>) -> Self {
+        let shape = signed(&tensor.dims());
+        let data = tensor.into_data();
         let data = match data.dtype() {
             DType::F32 | DType::F64 => data,
             _ => data.convert::<f64>(),
         };
         Lent {
             memory: Memory::Tensor(data),
-            shape: signed(&tensor.dims()),
+            shape,
         }
     }
 
@@ -185,9 +191,12 @@ impl Numbers {
 
     /// Whether `allowed` holds for every number.
     pub fn all(&self, allowed: impl Fn(f64) -> bool) -> bool {
+        // All are looked at, so that several can be at once: almost always all of them are allowed.
         match &self.values {
-            Values::F64(values) => values.iter().all(|&value| allowed(value)),
-            Values::F32(values) => values.iter().all(|&value| allowed(value.into())),
+            Values::F64(values) => values.iter().fold(true, |all, &value| all & allowed(value)),
+            Values::F32(values) => values
+                .iter()
+                .fold(true, |all, &value| all & allowed(value.into())),
         }
     }
 
@@ -300,17 +309,23 @@ unsafe fn lengths(start: *const i64, count: usize) -> Vec<i64> {
 
 /// # Safety
 /// `count` numbers follow `start`, or there are none.
-unsafe fn copied<T: Copy + Default>(start: *const u8, count: usize) -> Vec<T> {
-    let mut values = vec![T::default(); count];
+unsafe fn copied<T: Float>(start: *const u8, count: usize) -> Vec<T> {
+    let mut values: Vec<T> = Vec::with_capacity(count);
     if count > 0 {
-        // SAFETY: the caller vouches for the source; bytes need no alignment; the memory is new.
+        // SAFETY: the caller vouches for the source; bytes need no alignment; the memory is new, and any bytes are a number.
         unsafe {
             let bytes = count * size_of::<T>();
             std::ptr::copy_nonoverlapping(start, values.as_mut_ptr().cast::<u8>(), bytes);
+            values.set_len(count);
         }
     }
     values
 }
+
+/// Numbers that any bytes are one of.
+trait Float: Copy {}
+impl Float for f32 {}
+impl Float for f64 {}
 
 /// The shape, and the number of entries; `None` if a length is negative or the product too large.
 fn sizes(shape: Vec<i64>) -> Option<(Vec<usize>, usize)> {

@@ -1,6 +1,7 @@
 //! Objects of the other side: a table that was checked, and a handle that is given back at the end.
 
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 
 use super::abi::{
     ApproximationTable, FamilyTable, InferenceTable, Object, RunningTable, Sink, Status,
@@ -10,10 +11,12 @@ use super::failure::Failure;
 use super::numbers::broken;
 use super::sink::{Given, call};
 
-/// A table of functions on a handle.
+/// A table of functions on a handle: its size, and then nothing but functions that may be absent.
 pub(super) trait Table: Copy {
     /// What it is a table of.
     const WHAT: &'static str;
+    /// The size of one with the functions that have to be there, and no more.
+    const LEAST: usize;
     /// The first function that has to be there and is not.
     fn missing(&self) -> Option<&'static str>;
     /// The function that frees a handle.
@@ -24,6 +27,7 @@ macro_rules! is_table {
     ($($table:ty, $what:literal);* $(;)?) => { $(
         impl Table for $table {
             const WHAT: &'static str = $what;
+            const LEAST: usize = <$table>::LEAST;
             fn missing(&self) -> Option<&'static str> {
                 <$table>::missing(self)
             }
@@ -87,16 +91,22 @@ impl<T: Table> Foreign<T> {
         }
         // SAFETY: every table begins with its size, which is read first.
         let size = unsafe { object.table.cast::<usize>().read_unaligned() };
-        if size < size_of::<T>() {
+        if size < T::LEAST {
             return Err(broken(&format!(
                 "has a table of a{} {} that is cut short: {size} bytes, not {}",
                 if T::WHAT.starts_with('a') { "n" } else { "" },
                 T::WHAT,
-                size_of::<T>()
+                T::LEAST
             )));
         }
-        // SAFETY: the whole table is there.
-        let table = unsafe { object.table.read_unaligned() };
+        let mut table = MaybeUninit::<T>::zeroed();
+        // SAFETY: as much as it says is there. Zeroes are functions that it lacks: a table is its size and optional functions.
+        let table = unsafe {
+            let part = size.min(size_of::<T>());
+            let source = object.table.cast::<u8>();
+            std::ptr::copy_nonoverlapping(source, table.as_mut_ptr().cast::<u8>(), part);
+            table.assume_init()
+        };
         if let Some(function) = table.missing() {
             return Err(broken(&format!(
                 "has no function `{function}` of its {}",

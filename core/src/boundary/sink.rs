@@ -26,8 +26,8 @@ impl Giver {
         Giver(whole.then(|| unsafe { *sink }))
     }
 
-    pub fn tensor<const D: usize>(self, tensor: &Tensor<D>) {
-        self.lent(&Lent::tensor(tensor));
+    pub fn tensor<const D: usize>(self, tensor: Tensor<D>) {
+        self.lent(&Lent::last(tensor));
     }
 
     pub fn lent(self, lent: &Lent<'_>) {

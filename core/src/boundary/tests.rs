@@ -1,15 +1,23 @@
 //! Both sides of the boundary in one program: what crosses it comes out the same, and what breaks its rules is told.
 
-use super::across;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use burn::tensor::Tensor;
+
+use super::import::ForeignTarget;
+use super::{across, export};
 use crate::driver::{Ended, Fit, FitOptions, fit};
-use crate::family::{Approximation, Family, FamilyError};
+use crate::family::{Approximation, Family, FamilyCapabilities, FamilyError};
 use crate::gaussian::{Covariance, GaussianStart};
 use crate::inference::Inference;
 use crate::low_rank::LowRank;
 use crate::placement::{Placement, Precision, to_host};
 use crate::randomness::{Stream, noise};
 use crate::registry;
-use crate::target::{Batch, FnTarget, GaussianTarget, Target, TargetError};
+use crate::start::{Agreement, Candidate, Start};
+use crate::target::{
+    Batch, Constrained, Evaluation, FnTarget, GaussianTarget, Parameter, Target, TargetError,
+};
 
 fn target() -> Box<dyn Target> {
     let covariance = faer::mat![[1.0, 0.0], [0.0, 4.0]];
@@ -113,6 +121,146 @@ fn a_member_answers_as_it_does_on_its_own_side() {
     }
 }
 
+/// Begins in the middle between all Gaussians that were found.
+struct Between;
+
+impl Family for Between {
+    fn name(&self) -> &str {
+        "between"
+    }
+
+    fn capabilities(&self) -> FamilyCapabilities {
+        family().capabilities()
+    }
+
+    fn start(
+        &self,
+        dimension: usize,
+        gaussian: &GaussianStart,
+        placement: &Placement,
+    ) -> Result<Box<dyn Approximation>, FamilyError> {
+        family().start(dimension, gaussian, placement)
+    }
+
+    fn start_from(
+        &self,
+        start: &Start,
+        placement: &Placement,
+    ) -> Result<Box<dyn Approximation>, FamilyError> {
+        let mut gaussian = start.best().gaussian.clone();
+        for (d, middle) in gaussian.mean.iter_mut().enumerate() {
+            let means = start.candidates.iter().map(|c| c.gaussian.mean[d]);
+            *middle = means.sum::<f64>() / start.candidates.len() as f64;
+        }
+        self.start(gaussian.mean.len(), &gaussian, placement)
+    }
+}
+
+#[test]
+fn a_family_is_told_of_all_gaussians_to_start_from() {
+    let candidate = |mean: [f64; 2], elbo| Candidate {
+        gaussian: GaussianStart {
+            mean: mean.into(),
+            covariance: Covariance::Diagonal(vec![1.0, 1.0]),
+        },
+        elbo,
+        elbo_error: 0.1,
+    };
+    let start = Start {
+        candidates: vec![
+            candidate([1.0, -1.0], -2.0),
+            candidate([3.0, 7.0], f64::NAN),
+        ],
+        agreement: Agreement {
+            tried: 4,
+            succeeded: 3,
+            agreed: 1,
+        },
+    };
+    let across = across::family(Box::new(Between)).unwrap();
+    let member = across.start_from(&start, &Placement::cpu()).unwrap();
+    assert_eq!(to_host(&member.lambda())[..2], [2.0, 3.0]);
+    let member = across
+        .start(2, &start.best().gaussian, &Placement::cpu())
+        .unwrap();
+    assert_eq!(to_host(&member.lambda())[..2], [1.0, -1.0]);
+}
+
+/// Takes as long over its draws as it is let, and then says whether it was told to stop.
+struct Slow {
+    target: Box<dyn Target>,
+    begun: AtomicBool,
+}
+
+impl Target for Slow {
+    fn dimension(&self) -> usize {
+        self.target.dimension()
+    }
+
+    fn log_density_and_score(
+        &self,
+        theta: &Tensor<2>,
+        batch: &Batch,
+    ) -> Result<Evaluation, TargetError> {
+        self.target.log_density_and_score(theta, batch)
+    }
+
+    fn parameters(&self) -> &[Parameter] {
+        self.target.parameters()
+    }
+
+    fn constrain(&self, theta: &Tensor<2>, seed: u64) -> Result<Constrained, TargetError> {
+        self.target.constrain(theta, seed)
+    }
+
+    fn constrain_until(
+        &self,
+        theta: &Tensor<2>,
+        seed: u64,
+        cancelled: &AtomicBool,
+    ) -> Result<Constrained, TargetError> {
+        if seed == 0 {
+            return self.constrain(theta, seed);
+        }
+        self.begun.store(true, Ordering::Relaxed);
+        while !cancelled.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        Err(TargetError::Interrupted)
+    }
+
+    fn placement(&self) -> &Placement {
+        self.target.placement()
+    }
+}
+
+#[test]
+fn draws_on_the_models_scale_are_given_up_when_the_other_side_asks() {
+    let slow = Slow {
+        target: target(),
+        begun: AtomicBool::new(false),
+    };
+    let lent: &dyn Target = &slow;
+    // SAFETY: it is lent until the end of this function.
+    let across = unsafe { ForeignTarget::borrow(export::lent_target(&lent), None) }.unwrap();
+    let theta = Placement::cpu().zeros([3, 2]);
+    let cancelled = AtomicBool::new(false);
+    let quick = across.constrain_until(&theta, 0, &cancelled).unwrap();
+    assert_eq!((quick.draws(), quick.columns.len()), (3, 2));
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| across.constrain_until(&theta, 1, &cancelled));
+        while !slow.begun.load(Ordering::Relaxed) && !asked.is_finished() {
+            std::thread::yield_now();
+        }
+        cancelled.store(true, Ordering::Relaxed);
+        assert_eq!(asked.join().unwrap(), Err(TargetError::Interrupted));
+    });
+    assert_eq!(
+        across.constrain_until(&theta, 0, &cancelled),
+        Err(TargetError::Interrupted)
+    );
+}
+
 #[test]
 fn a_covariance_of_low_rank_arrives_as_one_and_not_as_a_matrix() {
     // In two dimensions a factor of one column makes a table as large as the matrix.
@@ -209,7 +357,6 @@ fn a_batch_of_rows_crosses_with_its_plate() {
 
 #[test]
 fn an_algorithm_across_the_boundary_sees_that_the_run_is_to_end() {
-    use std::sync::atomic::AtomicBool;
     let inference = across::inference(inference("")).unwrap();
     let raised = AtomicBool::new(true);
     let mut surroundings = crate::Surroundings {

@@ -3,6 +3,7 @@
 use std::sync::Once;
 
 use firebrand_core::boundary::load;
+use firebrand_core::start::Start;
 use firebrand_core::{Approximation, FamilyError, GaussianStart, Placement, registry, to_host};
 
 use crate::forge::{PLAIN, forge, right_table};
@@ -56,6 +57,15 @@ fn a_member_that_does_as_it_should_is_used() {
     let theta = Placement::cpu().matrix(vec![1.0, 2.0, 3.0], [1, 3]);
     assert_eq!(to_host(&q.score(&theta).unwrap()), [-1.0, -2.0, -3.0]);
     assert!(q.gaussian().is_none());
+}
+
+#[test]
+fn a_table_from_before_it_grew_is_used_without_what_came_later() {
+    healthy("");
+    let family = registry::family("plain(fault: \"\")").expect("the family");
+    let start = Start::standard(3);
+    let member = family.plugin.start_from(&start, &Placement::cpu());
+    assert_eq!(member.expect("a member").dimension(), 3);
 }
 
 #[test]
@@ -128,7 +138,7 @@ fn a_member_whose_table_is_not_whole_is_an_error() {
         ("start gives nothing", "`plain` gave no approximation"),
         (
             "start gives a short table",
-            "`plain` has a table of an approximation that is cut short: 24 bytes, not 152",
+            "`plain` has a table of an approximation that is cut short: 24 bytes, not 120",
         ),
         (
             "start gives a hollow table",

@@ -1,5 +1,5 @@
 //! What a family of a shared library costs beside the same one when it is linked: the work of a step at D = 100 and 64 draws, here and
-//! across the boundary. `cargo bench -p firebrand-gaussian`.
+//! across the boundary. `cargo bench -p firebrand-gaussian`, or, with the features of the whole, `cargo bench --workspace --bench boundary`.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -16,7 +16,13 @@ const DRAWS: usize = 64;
 const CALLS: u32 = 50;
 const ROUNDS: usize = 20;
 
+/// About the size of a library's file, which is read as a whole before it is opened.
+const FILE: usize = 4 << 20;
+
 fn main() {
+    // From the first large block that is freed, glibc's allocator keeps memory that would else go back to the system after every call, to
+    // come in again page by page: a program that has loaded a library has freed its file.
+    drop(black_box(vec![1_u8; FILE]));
     println!(
         "{:<12} {:<24} {:>10} {:>10} {:>10}",
         "family", "work", "linked", "loaded", "us more"

@@ -103,7 +103,7 @@ unsafe extern "C" fn clone(
 
 unsafe extern "C" fn lambda(q: *mut c_void, sink: *const Sink) -> Status {
     let body = |q: &mut Held, out: Giver| {
-        out.tensor(&q.lambda());
+        out.tensor(q.lambda());
         Ok(())
     };
     unsafe { with(q, sink, body) }
@@ -144,8 +144,8 @@ unsafe extern "C" fn sample(
     let body = |q: &mut Held, out: Giver| {
         let noise = unsafe { tensor(noise, q.placement()) }?;
         let sample = q.sample(&noise)?;
-        out.tensor(&sample.theta);
-        if let Some(log_weight) = &sample.log_weight {
+        out.tensor(sample.theta);
+        if let Some(log_weight) = sample.log_weight {
             out.tensor(log_weight);
         }
         Ok(())
@@ -160,7 +160,7 @@ unsafe extern "C" fn log_prob(
 ) -> Status {
     let body = |q: &mut Held, out: Giver| {
         let theta = unsafe { tensor(theta, q.placement()) }?;
-        out.tensor(&q.log_prob(&theta)?);
+        out.tensor(q.log_prob(&theta)?);
         Ok(())
     };
     unsafe { with(q, sink, body) }
@@ -169,7 +169,7 @@ unsafe extern "C" fn log_prob(
 unsafe extern "C" fn score(q: *mut c_void, theta: *const abi::Tensor, sink: *const Sink) -> Status {
     let body = |q: &mut Held, out: Giver| {
         let theta = unsafe { tensor(theta, q.placement()) }?;
-        out.tensor(&q.score(&theta)?);
+        out.tensor(q.score(&theta)?);
         Ok(())
     };
     unsafe { with(q, sink, body) }
@@ -192,7 +192,7 @@ unsafe extern "C" fn pull_sample(
                 false => Some(unsafe { tensor(log_weight, placement) }?),
             },
         };
-        out.tensor(&q.pull_sample(&noise, &cotangent)?);
+        out.tensor(q.pull_sample(&noise, &cotangent)?);
         Ok(())
     };
     unsafe { with(q, sink, body) }
@@ -207,7 +207,7 @@ unsafe extern "C" fn pull_log_prob(
     let body = |q: &mut Held, out: Giver| {
         let theta = unsafe { tensor(theta, q.placement()) }?;
         let cotangent = unsafe { tensor(cotangent, q.placement()) }?;
-        out.tensor(&q.pull_log_prob(&theta, &cotangent)?);
+        out.tensor(q.pull_log_prob(&theta, &cotangent)?);
         Ok(())
     };
     unsafe { with(q, sink, body) }
@@ -222,7 +222,7 @@ unsafe extern "C" fn pull_score(
     let body = |q: &mut Held, out: Giver| {
         let theta = unsafe { tensor(theta, q.placement()) }?;
         let cotangent = unsafe { tensor(cotangent, q.placement()) }?;
-        out.tensor(&q.pull_score(&theta, &cotangent)?);
+        out.tensor(q.pull_score(&theta, &cotangent)?);
         Ok(())
     };
     unsafe { with(q, sink, body) }

@@ -8,8 +8,10 @@ use crate::boundary::failure::{Failure, guard};
 use crate::boundary::numbers::{Numbers, broken, read_placement};
 use crate::boundary::object::{free, hand_out, put, shared};
 use crate::boundary::sink::Giver;
+use crate::boundary::starts::read_start;
 use crate::family::Family;
 use crate::gaussian::GaussianStart;
+use crate::placement::Placement;
 
 type Held = Box<dyn Family>;
 
@@ -18,6 +20,7 @@ static TABLE: FamilyTable = FamilyTable {
     drop: Some(drop),
     describe: Some(describe),
     start: Some(start),
+    start_from: Some(start_from),
 };
 
 /// Hands a family out.
@@ -65,15 +68,39 @@ unsafe extern "C" fn start(
     sink: *const Sink,
 ) -> Status {
     let body = |family: &Held, _: Giver| {
-        let placement = unsafe { placement.as_ref() }.copied();
-        let placement = placement.ok_or_else(|| broken("gave no placement"))?;
+        let placement = unsafe { whole_placement(placement) }?;
         let gaussian = GaussianStart {
             mean: unsafe { Numbers::copy(mean) }?.into_vec(),
             covariance: unsafe { Numbers::copy(covariance) }?.into_covariance()?,
         };
-        let placement = read_placement(placement)?;
         let member = family.start(dimension as usize, &gaussian, &placement)?;
         unsafe { put(made, approximation(member)) }
     };
     unsafe { with(family, sink, body) }
+}
+
+unsafe extern "C" fn start_from(
+    family: *mut c_void,
+    start: *const abi::Start,
+    placement: *const abi::Placement,
+    made: *mut Object<ApproximationTable>,
+    sink: *const Sink,
+) -> Status {
+    let body = |family: &Held, _: Giver| {
+        let placement = unsafe { whole_placement(placement) }?;
+        let start = unsafe { read_start(start) }?;
+        let member = family.start_from(&start, &placement)?;
+        unsafe { put(made, approximation(member)) }
+    };
+    unsafe { with(family, sink, body) }
+}
+
+/// Where a member is to compute.
+///
+/// # Safety
+/// The pointer is null, or may be read.
+unsafe fn whole_placement(placement: *const abi::Placement) -> Result<Placement, Failure> {
+    // SAFETY: the caller vouches for it.
+    let placement = unsafe { placement.as_ref() };
+    read_placement(*placement.ok_or_else(|| broken("gave no placement"))?)
 }

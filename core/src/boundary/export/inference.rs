@@ -6,19 +6,20 @@ use std::sync::Arc;
 use super::approximation;
 use super::target::read_batch;
 use crate::boundary::abi::{
-    self, ApproximationTable, Candidate, InferenceTable, Object, RunningTable, Sink, Status, Step,
+    self, ApproximationTable, InferenceTable, Object, RunningTable, Sink, Status, Step,
     TargetTable, Text,
 };
 use crate::boundary::failure::{Failure, guard};
 use crate::boundary::import::{ForeignApproximation, ForeignTarget};
-use crate::boundary::numbers::{Lent, Numbers, broken};
+use crate::boundary::numbers::{Lent, broken};
 use crate::boundary::object::{free, hand_out, held, put, shared};
 use crate::boundary::records::{AboutInference, AboutTarget};
 use crate::boundary::sink::{Giver, bytes, lend, string};
+use crate::boundary::starts::read_start;
 use crate::gaussian::GaussianStart;
 use crate::inference::{Inference, Progress, Running, StepContext};
 use crate::options::Options;
-use crate::start::{self, Agreement, Start, StartOptions};
+use crate::start::StartOptions;
 use crate::stop::{Stop, StopReason};
 use crate::target::Target;
 
@@ -149,45 +150,6 @@ unsafe extern "C" fn begin(
         unsafe { put(made, hand_out(&RUNNING, held)) }
     };
     unsafe { with(handle, sink, body) }
-}
-
-/// What a search for a start found.
-///
-/// # Safety
-/// The pointer is null, or may be read with all that it points to.
-unsafe fn read_start(start: *const abi::Start) -> Result<Start, Failure> {
-    // SAFETY: the caller vouches for it.
-    let start = unsafe { start.as_ref() }.ok_or_else(|| broken("gave no start"))?;
-    if start.count == 0 || start.candidates.is_null() {
-        return Err(broken("gave a start without candidates"));
-    }
-    // SAFETY: the caller vouches for as many candidates.
-    let candidates = unsafe { std::slice::from_raw_parts(start.candidates, start.count) };
-    let read = |candidate: &Candidate| -> Result<start::Candidate, Failure> {
-        // SAFETY: the caller vouches for their numbers.
-        let (mean, covariance) = unsafe {
-            (
-                Numbers::copy(&candidate.mean)?,
-                Numbers::copy(&candidate.covariance)?,
-            )
-        };
-        Ok(start::Candidate {
-            gaussian: GaussianStart {
-                mean: mean.into_vec(),
-                covariance: covariance.into_covariance()?,
-            },
-            elbo: candidate.elbo,
-            elbo_error: candidate.elbo_error,
-        })
-    };
-    Ok(Start {
-        candidates: candidates.iter().map(read).collect::<Result<_, _>>()?,
-        agreement: Agreement {
-            tried: start.tried as usize,
-            succeeded: start.succeeded as usize,
-            agreed: start.agreed as usize,
-        },
-    })
 }
 
 unsafe extern "C" fn drop_running(handle: *mut c_void, sink: *const Sink) -> Status {

@@ -1,16 +1,17 @@
 //! A target, as functions on a handle: one that is handed out, or one that is lent for a call.
 
 use std::ffi::c_void;
+use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Tensor;
 
 use crate::boundary::abi::{self, Object, Sink, Status, TargetTable};
 use crate::boundary::failure::{Failure, guard};
-use crate::boundary::numbers::{Lent, Numbers};
+use crate::boundary::numbers::{Lent, Numbers, broken};
 use crate::boundary::object::{free, hand_out, shared};
 use crate::boundary::records::AboutTarget;
 use crate::boundary::sink::{Giver, bytes, string};
-use crate::target::{Batch, Target};
+use crate::target::{Batch, Constrained, Target};
 
 /// What a handle holds: a target, or a reference to one.
 trait Held: 'static {
@@ -39,6 +40,7 @@ const fn table<H: Held>(
         log_density_and_score: Some(log_density_and_score::<H>),
         log_density: Some(log_density::<H>),
         constrain: Some(constrain::<H>),
+        constrain_until: Some(constrain_until::<H>),
     }
 }
 
@@ -150,8 +152,8 @@ unsafe extern "C" fn log_density_and_score<H: Held>(
     let body = |target: &dyn Target, out: Giver| {
         let (theta, batch) = unsafe { arguments(target, theta, batch) }?;
         let evaluation = target.log_density_and_score(&theta, &batch)?;
-        out.tensor(&evaluation.log_density);
-        out.tensor(&evaluation.score);
+        out.tensor(evaluation.log_density);
+        out.tensor(evaluation.score);
         Ok(())
     };
     unsafe { with::<H>(handle, sink, body) }
@@ -165,7 +167,7 @@ unsafe extern "C" fn log_density<H: Held>(
 ) -> Status {
     let body = |target: &dyn Target, out: Giver| {
         let (theta, batch) = unsafe { arguments(target, theta, batch) }?;
-        out.tensor(&target.log_density(&theta, &batch)?.log_density);
+        out.tensor(target.log_density(&theta, &batch)?.log_density);
         Ok(())
     };
     unsafe { with::<H>(handle, sink, body) }
@@ -184,10 +186,38 @@ unsafe extern "C" fn constrain<H: Held>(
             0 => target.constrain_parameters(&theta)?,
             _ => target.constrain(&theta, seed)?,
         };
-        out.record(&constrained.columns)?;
-        let shape = [theta.dims()[0], constrained.columns.len()];
-        out.lent(&Lent::slice(&constrained.values, &shape));
-        Ok(())
+        give_constrained(out, &theta, &constrained)
     };
     unsafe { with::<H>(handle, sink, body) }
+}
+
+unsafe extern "C" fn constrain_until<H: Held>(
+    handle: *mut c_void,
+    theta: *const abi::Tensor,
+    seed: u64,
+    cancelled: *const u8,
+    sink: *const Sink,
+) -> Status {
+    let body = |target: &dyn Target, out: Giver| {
+        let (theta, _) = unsafe { arguments(target, theta, std::ptr::null()) }?;
+        if cancelled.is_null() {
+            return Err(broken("gave no place to see that it is cancelled"));
+        }
+        // SAFETY: the caller vouches for a byte, zero or one, that is only changed atomically until this returns.
+        let cancelled = unsafe { AtomicBool::from_ptr(cancelled.cast_mut().cast()) };
+        let constrained = target.constrain_until(&theta, seed, cancelled)?;
+        give_constrained(out, &theta, &constrained)
+    };
+    unsafe { with::<H>(handle, sink, body) }
+}
+
+fn give_constrained(
+    out: Giver,
+    theta: &Tensor<2>,
+    constrained: &Constrained,
+) -> Result<(), Failure> {
+    out.record(&constrained.columns)?;
+    let shape = [theta.dims()[0], constrained.columns.len()];
+    out.lent(&Lent::slice(&constrained.values, &shape));
+    Ok(())
 }

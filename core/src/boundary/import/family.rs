@@ -5,9 +5,11 @@ use crate::boundary::abi::{FamilyTable, Object};
 use crate::boundary::failure::Failure;
 use crate::boundary::numbers::{Lent, raw_placement};
 use crate::boundary::object::{Foreign, nothing};
+use crate::boundary::starts::with_start;
 use crate::family::{Approximation, Family, FamilyCapabilities, FamilyError};
 use crate::gaussian::GaussianStart;
 use crate::placement::Placement;
+use crate::start::Start;
 
 /// A family of the other side.
 pub(in crate::boundary) struct ForeignFamily {
@@ -70,8 +72,40 @@ impl Family for ForeignFamily {
                     sink,
                 )
             })
-            .and_then(|_| unsafe { ForeignApproximation::take(made, placement) })
-            .map_err(|failure| failure.family(&self.name))?;
+            .and_then(|_| unsafe { ForeignApproximation::take(made, placement) });
+        self.begun(member, dimension)
+    }
+
+    fn start_from(
+        &self,
+        start: &Start,
+        placement: &Placement,
+    ) -> Result<Box<dyn Approximation>, FamilyError> {
+        let gaussian = &start.best().gaussian;
+        if self.family.table.start_from.is_none() {
+            return self.start(gaussian.dimension(), gaussian, placement);
+        }
+        let mut made = nothing();
+        let member = with_start(start, |start| {
+            self.family
+                // SAFETY: as in `start`.
+                .call(self.family.table.start_from, |f, family, sink| unsafe {
+                    f(family, start, &raw_placement(placement), &mut made, sink)
+                })
+        })
+        .and_then(|_| unsafe { ForeignApproximation::take(made, placement) });
+        self.begun(member, gaussian.dimension())
+    }
+}
+
+impl ForeignFamily {
+    /// A member that was made, which has to have that many dimensions.
+    fn begun(
+        &self,
+        member: Result<ForeignApproximation, Failure>,
+        dimension: usize,
+    ) -> Result<Box<dyn Approximation>, FamilyError> {
+        let member = member.map_err(|failure| failure.family(&self.name))?;
         if member.dimension() != dimension {
             return Err(FamilyError::Size {
                 what: format!("a member of `{}`", self.name),

@@ -1,13 +1,13 @@
 //! An algorithm of the other side.
 
 use super::running::ForeignRunning;
-use crate::boundary::abi::{self, InferenceTable, Object};
+use crate::boundary::abi::{InferenceTable, Object};
 use crate::boundary::export;
 use crate::boundary::failure::Failure;
-use crate::boundary::numbers::Lent;
 use crate::boundary::object::{Foreign, nothing};
 use crate::boundary::records::AboutInference;
 use crate::boundary::sink::{Given, lend};
+use crate::boundary::starts::with_start;
 use crate::family::Approximation;
 use crate::gaussian::GaussianStart;
 use crate::inference::{Inference, InferenceError, Requirements, Running};
@@ -108,46 +108,20 @@ impl Inference for ForeignInference {
         target: &dyn Target,
         start: &Start,
     ) -> Result<Box<dyn Running>, InferenceError> {
-        let lent: Vec<(Lent<'_>, Lent<'_>)> = start
-            .candidates
-            .iter()
-            .map(|candidate| {
-                let GaussianStart { mean, covariance } = &candidate.gaussian;
-                (
-                    Lent::slice(mean, &[mean.len()]),
-                    Lent::covariance(covariance),
-                )
-            })
-            .collect();
-        let candidates: Vec<abi::Candidate> = lent
-            .iter()
-            .zip(&start.candidates)
-            .map(|((mean, covariance), candidate)| abi::Candidate {
-                mean: mean.raw(),
-                covariance: covariance.raw(),
-                elbo: candidate.elbo,
-                elbo_error: candidate.elbo_error,
-            })
-            .collect();
-        let found = abi::Start {
-            candidates: candidates.as_ptr(),
-            count: candidates.len(),
-            tried: start.agreement.tried as u64,
-            succeeded: start.agreement.succeeded as u64,
-            agreed: start.agreement.agreed as u64,
-        };
         let placement = target.placement().clone();
         let mut made = nothing();
-        let running = self
-            .inference
-            // SAFETY: as in `take`; the approximation is handed over, the rest is lent until the call returns, and what was made is ours.
-            .call(self.inference.table.begin, |f, inference, sink| unsafe {
-                let approximation = export::approximation(approximation);
-                let target = export::lent_target(&target);
-                f(inference, approximation, target, &found, &mut made, sink)
-            })
-            .and_then(|_| unsafe { ForeignRunning::take(made, &self.name, placement) })
-            .map_err(|failure| failure.inference(&self.name))?;
+        let running = with_start(start, |start| {
+            self.inference
+                // SAFETY: as in `take`; the approximation is handed over, the rest is lent until the call returns, and what was made is
+                // ours.
+                .call(self.inference.table.begin, |f, inference, sink| unsafe {
+                    let approximation = export::approximation(approximation);
+                    let target = export::lent_target(&target);
+                    f(inference, approximation, target, start, &mut made, sink)
+                })
+        })
+        .and_then(|_| unsafe { ForeignRunning::take(made, &self.name, placement) })
+        .map_err(|failure| failure.inference(&self.name))?;
         Ok(Box::new(running))
     }
 }

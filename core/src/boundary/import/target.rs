@@ -1,6 +1,7 @@
 //! A target of the other side.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Tensor;
 
@@ -124,12 +125,17 @@ impl ForeignTarget {
                 values: to_host(theta),
             });
         }
-        let mut given = self
+        let given = self
             .target
             // SAFETY: as in `new`; the points are lent until the call returns.
             .call(self.target.table.constrain, |f, target, sink| unsafe {
                 f(target, &lent.raw(), seed, i32::from(generated), sink)
             })?;
+        self.table_of(given, theta)
+    }
+
+    /// The draws on the model's scale that a call gave, for the points `theta`.
+    fn table_of(&self, mut given: Given, theta: &Tensor<2>) -> Result<Constrained, Failure> {
         let columns: Vec<Column> = given.record("columns")?;
         let shape = [theta.dims()[0], columns.len()];
         let values = given.shaped("draws on the model's scale", &shape)?;
@@ -230,6 +236,34 @@ impl Target for ForeignTarget {
     fn constrain(&self, theta: &Tensor<2>, seed: u64) -> Result<Constrained, TargetError> {
         self.check(theta)?;
         self.read_constrained(theta, seed, true)
+            .map_err(self.failed())
+    }
+
+    fn constrain_until(
+        &self,
+        theta: &Tensor<2>,
+        seed: u64,
+        cancelled: &AtomicBool,
+    ) -> Result<Constrained, TargetError> {
+        if cancelled.load(Ordering::Relaxed) {
+            return Err(TargetError::Interrupted);
+        }
+        if self.target.table.constrain_until.is_none() {
+            return self.constrain(theta, seed);
+        }
+        self.check(theta)?;
+        let lent = Lent::tensor(theta);
+        let given = self
+            .target
+            // SAFETY: as above; the flag is a byte, which lives and is changed only atomically until the call returns.
+            .call(
+                self.target.table.constrain_until,
+                |f, target, sink| unsafe {
+                    f(target, &lent.raw(), seed, cancelled.as_ptr().cast(), sink)
+                },
+            );
+        given
+            .and_then(|given| self.table_of(given, theta))
             .map_err(self.failed())
     }
 
