@@ -221,7 +221,7 @@ impl Ready<'_> {
             keeper: keeping.keeper.map(|keeper| keeper as _),
         };
         let (inference, family) = (&*self.inference.plugin, &*self.family.plugin);
-        let fit = fit_within(
+        let mut fit = fit_within(
             self.target,
             inference,
             family,
@@ -230,14 +230,15 @@ impl Ready<'_> {
         )?;
         cancelled.store(false, Ordering::Relaxed);
         watch(Event::Checking);
-        let (diagnosis, verdict) = self.check(&fit, cancelled);
+        let (diagnosis, verdict) = self.check(&mut fit, cancelled);
         cancelled.store(false, Ordering::Relaxed);
         watch(Event::Drawing);
-        let (draws, notes) = self.draw(&fit, cancelled);
+        let (draws, notes) = self.draw(&mut fit, cancelled);
         Ok(Fitted::new(fit, diagnosis, verdict, draws, notes))
     }
 
-    fn check(&self, fit: &Fit, cancelled: &AtomicBool) -> (Option<Diagnosis>, Verdict) {
+    /// The check of the result. A plugin that panics at it has failed the run, whose record is kept.
+    fn check(&self, fit: &mut Fit, cancelled: &AtomicBool) -> (Option<Diagnosis>, Verdict) {
         let counters = Counters::default();
         // A check may take as long as the fit did: what its chains have found by then is judged.
         let seconds = match self.diagnosis.max_seconds {
@@ -258,25 +259,30 @@ impl Ready<'_> {
                 let verdict = judge(&fit.ended, &fit.start.agreement, &diagnosis);
                 (Some(diagnosis), verdict)
             }
-            Err(error) => (None, unchecked(&fit.ended, &error)),
+            Err(error) => {
+                failed_at(fit, &error);
+                (None, unchecked(&fit.ended, &error))
+            }
         }
     }
 
     /// Draws of the result: without generated quantities if those fail or are interrupted, and none if the model itself fails.
-    fn draw(&self, fit: &Fit, cancelled: &AtomicBool) -> (Draws, Vec<String>) {
-        let (approximation, seed) = (fit.approximation.as_ref(), self.options.seed);
-        let all = Reported::All(self.target, cancelled);
-        let failed = match Draws::take(&all, approximation, self.draws, seed) {
+    fn draw(&self, fit: &mut Fit, cancelled: &AtomicBool) -> (Draws, Vec<String>) {
+        let take = |target: Reported<'_>, fit: &Fit| {
+            let approximation = fit.approximation.as_ref();
+            Draws::take(&target, approximation, self.draws, self.options.seed)
+        };
+        let failed = match take(Reported::All(self.target, cancelled), fit) {
             Ok(draws) => return (draws, Vec::new()),
             Err(error) => error,
         };
-        let parameters = Reported::Parameters(self.target);
-        match Draws::take(&parameters, approximation, self.draws, seed) {
+        match take(Reported::Parameters(self.target), fit) {
             Ok(draws) => (
                 draws,
                 vec![format!("generated quantities are left out: {failed}")],
             ),
             Err(error) => {
+                failed_at(fit, &error);
                 let none = Draws {
                     theta: self.target.placement().zeros([0, self.target.dimension()]),
                     log_density: Vec::new(),
@@ -289,17 +295,30 @@ impl Ready<'_> {
     }
 }
 
+/// Has the run fail if a plugin panicked, and it has not failed before.
+fn failed_at(fit: &mut Fit, error: &DiagnosisError) {
+    if let (DiagnosisError::Panicked(because), false) =
+        (error, matches!(fit.ended, Ended::Failed { .. }))
+    {
+        fit.ended = Ended::Failed {
+            because: because.clone(),
+        };
+    }
+}
+
 /// The verdict on a fit that could not be checked.
 fn unchecked(ended: &Ended, error: &DiagnosisError) -> Verdict {
     let mut because = Vec::new();
     if let Ended::Failed { because: why } = ended {
         because.push(format!("the run failed: {why}"));
     }
-    because.push(match error {
+    match error {
         DiagnosisError::Target(TargetError::Interrupted) => {
-            "it was not checked: the check was interrupted".into()
+            because.push("it was not checked: the check was interrupted".into());
         }
-        error => format!("it could not be checked: {error}"),
-    });
+        // The run has failed of it.
+        DiagnosisError::Panicked(_) => {}
+        error => because.push(format!("it could not be checked: {error}")),
+    }
     Verdict::DoNotTrust { because }
 }

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::diagnostics::DiagnosisError;
 use crate::family::Approximation;
+use crate::panics::caught;
 use crate::placement::{to_host, to_mat};
 use crate::randomness::{Stream, noise};
 use crate::resample::systematic;
@@ -26,8 +27,18 @@ impl Draws {
     /// Takes `count` draws. The same seed gives the same draws.
     ///
     /// # Errors
-    /// If the target or the approximation cannot be evaluated.
+    /// If the target or the approximation cannot be evaluated, or panics.
     pub fn take(
+        target: &dyn Target,
+        approximation: &dyn Approximation,
+        count: usize,
+        seed: u64,
+    ) -> Result<Self, DiagnosisError> {
+        let work = || Self::taken(target, approximation, count, seed);
+        caught(work, DiagnosisError::from)
+    }
+
+    fn taken(
         target: &dyn Target,
         approximation: &dyn Approximation,
         count: usize,

@@ -2,16 +2,16 @@
 
 mod course;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 
 use course::{Clock, Course};
 use serde::{Deserialize, Serialize};
 
-use crate::boundary::message;
 use crate::checkpoint::{Checkpoint, Keeper};
 use crate::family::{Approximation, Family};
 use crate::inference::{Inference, InferenceError, Running, StepContext, StepError, StepReport};
+use crate::lost::Lost;
+use crate::panics::{Panic, caught};
 use crate::start::{Start, StartOptions};
 use crate::stop::{Stop, StopReason};
 use crate::target::{Batch, Counted, Counters, Counts, Target};
@@ -57,7 +57,8 @@ pub enum Ended {
 
 /// A finished run, whatever its end.
 pub struct Fit {
-    /// The approximation as the last good step left it.
+    /// The approximation as the last good step left it. If a plugin panicked when it was asked for, the run has [failed](Ended::Failed),
+    /// and this is one that fails with that error whatever it is asked.
     pub approximation: Box<dyn Approximation>,
     /// Why the run ended.
     pub ended: Ended,
@@ -75,7 +76,7 @@ pub struct Fit {
     pub seconds: f64,
     /// Where the run started from.
     pub start: Start,
-    /// The algorithm's state after the last step, from which [`Checkpoint`]s go on.
+    /// The algorithm's state after the last step, from which [`Checkpoint`]s go on; empty if a plugin panicked when it was asked for.
     pub state: Vec<u8>,
 }
 
@@ -198,12 +199,12 @@ pub fn fit_within(
             let stop = Stop::new(surroundings.cancelled, half);
             let interruptible = Counted::new(target, &counters).until(stop);
             let start =
-                caught(|| inference.find_start(&interruptible, options.seed, &options.start))?;
+                guarded(|| inference.find_start(&interruptible, options.seed, &options.start))?;
             Checkpoint::of_start(start, counters.counts())
         }
     };
     let state = std::mem::take(&mut so_far.state);
-    let mut running = caught(|| {
+    let mut running = guarded(|| {
         let approximation = family.start_from(&so_far.start, target.placement())?;
         let mut running = inference.begin(approximation, &counted, &so_far.start)?;
         if is_resumed {
@@ -250,16 +251,25 @@ pub fn fit_within(
             break ended;
         }
         if course.keeper.as_ref().is_some_and(|keeper| keeper.is_due()) {
-            course.keep(running.as_ref())?;
+            let kept = course.keep(running.as_ref());
+            if let Err(error) = kept {
+                let because = error.to_string();
+                break Ended::Failed { because };
+            }
         }
     };
-    course.end(running.as_ref(), ended)
+    let lost = |because| Lost {
+        family: family.name().into(),
+        dimension: target.dimension(),
+        placement: target.placement().clone(),
+        because,
+    };
+    Ok(course.end(running.as_ref(), ended, lost))
 }
 
 /// What a plugin does outside of steps; its panic is an error.
-fn caught<T>(work: impl FnOnce() -> Result<T, InferenceError>) -> Result<T, InferenceError> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|panic| Err(InferenceError::Panicked(message(&*panic))))
+fn guarded<T>(work: impl FnOnce() -> Result<T, InferenceError>) -> Result<T, InferenceError> {
+    caught(work, |panic| InferenceError::Panicked(panic.to_string()))
 }
 
 /// A step whose panic, a fault of a plugin or a device, is a fatal error: the run's record outlives it.
@@ -267,10 +277,11 @@ fn step_without_panic(
     running: &mut dyn Running,
     context: &StepContext<'_>,
 ) -> Result<StepReport, StepError> {
-    catch_unwind(AssertUnwindSafe(|| running.step(context))).unwrap_or_else(|panic| {
-        let message = message(&*panic);
-        Err(StepError::Fatal(format!("the step panicked: {message}")))
-    })
+    let fatal = |panic| match panic {
+        Panic::Told(sentence) => StepError::Fatal(sentence),
+        Panic::Fault(message) => StepError::Fatal(format!("the step panicked: {message}")),
+    };
+    caught(|| running.step(context), fatal)
 }
 
 #[cfg(test)]

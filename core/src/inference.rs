@@ -240,7 +240,7 @@ pub enum InferenceError {
     #[error("the saved state cannot be restored: {0}")]
     Restore(String),
     /// A plugin panicked outside of a step.
-    #[error("a plugin panicked: {0}")]
+    #[error("{0}")]
     Panicked(String),
     /// The target failed.
     #[error(transparent)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use firebrand::core::Checkpoint;
-use firebrand::core::record::{Outcome, PluginRecord, Request, RunRecord};
+use firebrand::core::record::{Outcome, PluginRecord, Request, RunRecord, SavedApproximation};
 use firebrand::core::{InferenceError, TargetError};
 use firebrand::{Ended, Event, Fitted, Keeping, Ready, Target};
 use serde::Serialize;
@@ -334,10 +334,11 @@ struct Printed<'a> {
 
 fn finish(
     args: &FitArgs,
-    fitted: Fitted,
+    mut fitted: Fitted,
     request: Request,
     output: Option<Output>,
 ) -> Result<(), Failure> {
+    let approximation = saved(&mut fitted, &request);
     let record = fitted.record(request);
     let failed = match &fitted.fit.ended {
         Ended::Failed { because } => Some(because.clone()),
@@ -345,7 +346,7 @@ fn finish(
     };
     let output = kept(output, failed.is_some(), &record.request)?;
     if let Some(output) = &output {
-        output.write(&record, &fitted)?;
+        output.write(&record, &fitted, approximation.as_ref())?;
     }
     for note in &fitted.notes {
         eprintln!("note: {note}");
@@ -369,6 +370,22 @@ fn finish(
         eprintln!("results are in {}", folder.display());
     }
     failed.map_or(Ok(()), |because| Err(Failure::Fit(because)))
+}
+
+/// The approximation as it is written. A library that fails to give it has failed the run, whose record is kept.
+fn saved(fitted: &mut Fitted, request: &Request) -> Option<SavedApproximation> {
+    let approximation = fitted.fit.approximation.as_ref();
+    match SavedApproximation::of(approximation, request.family.clone()) {
+        Ok(saved) => Some(saved),
+        Err(error) => {
+            if !matches!(fitted.fit.ended, Ended::Failed { .. }) {
+                fitted.fit.ended = Ended::Failed {
+                    because: format!("the approximation cannot be written: {error}"),
+                };
+            }
+            None
+        }
+    }
 }
 
 fn not_started(

@@ -91,8 +91,15 @@ impl Output {
 
     /// Writes a run that took steps. Each file is whole or not there, and the record comes last: a folder with a record has all of
     /// its run.
-    pub fn write(&self, record: &RunRecord, fitted: &Fitted) -> Result<(), Failure> {
-        self.try_write(record, fitted).map_err(unwritten)
+    /// `approximation` is absent if it could not be had.
+    pub fn write(
+        &self,
+        record: &RunRecord,
+        fitted: &Fitted,
+        approximation: Option<&SavedApproximation>,
+    ) -> Result<(), Failure> {
+        self.try_write(record, fitted, approximation)
+            .map_err(unwritten)
     }
 
     /// Writes the record of a run that did not take a step.
@@ -102,7 +109,12 @@ impl Output {
             .map_err(unwritten)
     }
 
-    fn try_write(&self, record: &RunRecord, fitted: &Fitted) -> Result<(), WriteError> {
+    fn try_write(
+        &self,
+        record: &RunRecord,
+        fitted: &Fitted,
+        approximation: Option<&SavedApproximation>,
+    ) -> Result<(), WriteError> {
         self.clear()?;
         let request = &record.request;
         let header = CsvHeader {
@@ -122,8 +134,9 @@ impl Output {
         write_atomically(&self.folder.join(TRACE), |out| {
             write_trace(out, &fitted.fit.trace)
         })?;
-        SavedApproximation::of(fitted.fit.approximation.as_ref(), request.family.clone())
-            .write(&self.folder.join(APPROXIMATION))?;
+        if let Some(approximation) = approximation {
+            approximation.write(&self.folder.join(APPROXIMATION))?;
+        }
         record.write(&self.folder.join(RECORD))
     }
 

@@ -97,6 +97,56 @@ fn faults_of_a_library_end_the_run_and_not_the_program() {
 }
 
 #[test]
+fn a_library_that_fails_when_the_run_is_over_fails_it_in_one_sentence_and_keeps_its_record() {
+    for (inference, trouble, expected, kept) in [
+        // The copy of what the last step left.
+        (
+            "climb",
+            "clone",
+            "`climb` says: `late` panicked: the well ran dry",
+            [false, false],
+        ),
+        // Draws to check the result with.
+        (
+            "advi",
+            "noise_shape",
+            "`late` panicked: the well ran dry",
+            [false, true],
+        ),
+        // What is written of the result, once it was drawn from.
+        (
+            "advi",
+            "lambda",
+            "the approximation cannot be written: `late` panicked: the well ran dry",
+            [true, false],
+        ),
+    ] {
+        let workspace = Workspace::new();
+        let ran = workspace.run(&format!(
+            "fit mean.stan --data mean.json --inference {inference} --max-steps 3 --family 'late(trouble: \"{trouble}\")' --out out \
+             --plugin-path '{}'",
+            library().display()
+        ));
+        ran.fails(3, &[expected]);
+        let [.., last] = ran.stderr.lines().collect::<Vec<_>>()[..] else {
+            panic!("{ran:?}")
+        };
+        assert!(last.ends_with(expected), "{ran:?}");
+        let of_this_program = "panicked at core/";
+        assert!(!ran.stderr.contains(of_this_program), "{ran:?}");
+        let record: Value = serde_json::from_str(&workspace.read("out/run.json")).unwrap();
+        let run = &record["outcome"]["ran"];
+        assert_eq!(run["steps"], 3);
+        assert_eq!(run["ended"]["failed"]["because"], expected);
+        assert_eq!(workspace.read("out/trace.csv").lines().count(), 4);
+        let draws = workspace.read("out/draws.csv");
+        let lines = draws.lines().filter(|line| !line.starts_with('#'));
+        let approximation = workspace.path("out/approximation.ron").exists();
+        assert_eq!([lines.count() > 1000, approximation], kept, "{trouble}");
+    }
+}
+
+#[test]
 fn plugins_of_a_library_are_listed_with_their_file_and_shown_with_their_options() {
     let out = with_library("plugins list").ok();
     for (name, rest) in [

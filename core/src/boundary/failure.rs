@@ -1,13 +1,11 @@
 //! How errors and panics cross the boundary: as a status and a text.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::abi::{self, Status};
 use super::sink::Giver;
 use crate::family::FamilyError;
 use crate::inference::{InferenceError, StepError};
 use crate::options::OptionsError;
+use crate::panics::{Panic, caught};
 use crate::target::TargetError;
 
 /// Why a call did not do what it should.
@@ -56,6 +54,8 @@ impl Failure {
     /// A sentence, about the plugin of this name.
     pub fn sentence(&self, plugin: &str) -> String {
         match self {
+            // It comes back from the other side, where it was told already.
+            Failure::Said(text) if text.starts_with(&format!("`{plugin}` ")) => text.clone(),
             Failure::Said(text) | Failure::Rejected(text) => format!("`{plugin}` says: {text}"),
             Failure::Panicked(text) => format!("`{plugin}` panicked: {text}"),
             Failure::NotPositiveDefinite => FamilyError::NotPositiveDefinite.to_string(),
@@ -94,6 +94,15 @@ impl Failure {
         match self {
             Failure::Interrupted => TargetError::Interrupted.into(),
             other => self::FamilyError::Other(other.sentence(plugin)).into(),
+        }
+    }
+}
+
+impl From<Panic> for Failure {
+    fn from(panic: Panic) -> Self {
+        match panic {
+            Panic::Told(sentence) => Failure::Said(sentence),
+            Panic::Fault(message) => Failure::Panicked(message),
         }
     }
 }
@@ -145,9 +154,7 @@ impl From<OptionsError> for Failure {
 
 /// Runs the body of a function that the other side called. Its error and its panic become a status and a text.
 pub(super) fn guard(giver: Giver, body: impl FnOnce(Giver) -> Result<(), Failure>) -> Status {
-    let outcome = catch_unwind(AssertUnwindSafe(|| body(giver)))
-        .unwrap_or_else(|panic| Err(Failure::Panicked(message(&*panic))));
-    match outcome {
+    match caught(|| body(giver), Failure::from) {
         Ok(()) => abi::OK,
         Err(failure) => {
             let (status, text) = failure.parts();
@@ -155,11 +162,4 @@ pub(super) fn guard(giver: Giver, body: impl FnOnce(Giver) -> Result<(), Failure
             status
         }
     }
-}
-
-/// What a panic says.
-pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".into())
 }

@@ -32,7 +32,6 @@ mod symbols;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use failure::message;
 pub(crate) use host::family_of_host;
 pub use load::{Loaded, LoadedPlugin, load};
 pub use plugin::plugin_table;

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::family::{Approximation, FamilyError};
+use crate::panics::{Panic, caught};
 use crate::placement::{to_host, to_mat};
 use crate::randomness::{Stream, noise};
 use crate::resample::systematic;
@@ -86,13 +87,32 @@ pub enum DiagnosisError {
     /// The approximation failed.
     #[error(transparent)]
     Family(#[from] FamilyError),
+    /// A plugin panicked.
+    #[error("{0}")]
+    Panicked(String),
+}
+
+impl From<Panic> for DiagnosisError {
+    fn from(panic: Panic) -> Self {
+        DiagnosisError::Panicked(panic.to_string())
+    }
 }
 
 /// Measures an approximation against its target. The same seed gives the same numbers.
 ///
 /// # Errors
-/// If either cannot be evaluated at all.
+/// If either cannot be evaluated at all, or panics.
 pub fn diagnose(
+    target: &dyn Target,
+    approximation: &dyn Approximation,
+    options: &DiagnosisOptions,
+    seed: u64,
+) -> Result<Diagnosis, DiagnosisError> {
+    let work = || measure(target, approximation, options, seed);
+    caught(work, DiagnosisError::from)
+}
+
+fn measure(
     target: &dyn Target,
     approximation: &dyn Approximation,
     options: &DiagnosisOptions,

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Ended, Fit, caught};
+use super::{Ended, Fit, guarded};
 use crate::checkpoint::{Checkpoint, Keeper};
 use crate::inference::{InferenceError, Progress, Running, StepError, StepReport};
+use crate::lost::Lost;
 use crate::stop::{Stop, StopReason};
 use crate::target::Counters;
 
@@ -105,9 +106,9 @@ impl Course<'_> {
 
     /// Brings the record of the run up to date, with the algorithm's state.
     fn take_stock(&mut self, running: &dyn Running) -> Result<(), InferenceError> {
-        self.so_far.state = caught(|| Ok(running.save()))?;
         self.so_far.counts = self.counters.counts();
         self.so_far.seconds = self.clock.seconds();
+        self.so_far.state = guarded(|| Ok(running.save()))?;
         Ok(())
     }
 
@@ -125,15 +126,34 @@ impl Course<'_> {
         Ok(())
     }
 
-    pub fn end(mut self, running: &dyn Running, ended: Ended) -> Result<Fit, InferenceError> {
-        let approximation = caught(|| Ok(running.approximation().clone_box()))?;
-        self.take_stock(running)?;
+    /// The finished run. A state or an approximation that cannot be had has failed it, and takes nothing from its record; `lost` is put
+    /// in the approximation's place.
+    pub fn end(
+        mut self,
+        running: &dyn Running,
+        mut ended: Ended,
+        lost: impl FnOnce(String) -> Lost,
+    ) -> Fit {
+        let mut fail = |error: InferenceError| {
+            let because = error.to_string();
+            if !matches!(ended, Ended::Failed { .. }) {
+                ended = Ended::Failed {
+                    because: because.clone(),
+                };
+            }
+            because
+        };
+        if let Err(error) = self.take_stock(running) {
+            fail(error);
+        }
+        let approximation = guarded(|| Ok(running.approximation().clone_box()))
+            .unwrap_or_else(|error| Box::new(lost(fail(error))));
         self.so_far.ended = Some(ended.clone());
         if let Some(keeper) = &mut self.keeper
             && !matches!(ended, Ended::Failed { .. })
         {
             keeper.keep(&self.so_far);
         }
-        Ok(Fit::new(approximation, ended, self.so_far))
+        Fit::new(approximation, ended, self.so_far)
     }
 }

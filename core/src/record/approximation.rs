@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::{PluginRecord, WriteError, write_atomically};
 use crate::family::{Approximation, FamilyError};
 use crate::gaussian::GaussianStart;
+use crate::panics::{Panic, caught};
 use crate::placement::{Placement, to_host};
 use crate::registry::{self, ChoiceError};
 
@@ -38,12 +39,20 @@ pub enum RestoreError {
 
 impl SavedApproximation {
     /// The numbers of an approximation that `family` made.
-    pub fn of(approximation: &dyn Approximation, family: PluginRecord) -> Self {
-        SavedApproximation {
+    ///
+    /// # Errors
+    /// If it panics, as one of a shared library does that cannot give them.
+    pub fn of(
+        approximation: &dyn Approximation,
+        family: PluginRecord,
+    ) -> Result<Self, FamilyError> {
+        let lambda = || Ok(to_host(&approximation.lambda()));
+        let panicked = |panic: Panic| FamilyError::Other(panic.to_string());
+        Ok(SavedApproximation {
             family,
             dimension: approximation.dimension(),
-            lambda: to_host(&approximation.lambda()),
-        }
+            lambda: caught(lambda, panicked)?,
+        })
     }
 
     /// Makes it again, at `placement`.
@@ -93,7 +102,7 @@ mod tests {
     fn saved() -> SavedApproximation {
         let q = Independent::new(&[0.1, -1e-300], &[2.0, 1.0]);
         let family = registry::family("independent").unwrap();
-        SavedApproximation::of(&q, (&family).into())
+        SavedApproximation::of(&q, (&family).into()).unwrap()
     }
 
     #[test]

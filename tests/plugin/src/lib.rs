@@ -7,6 +7,7 @@ mod climb;
 #[path = "../../../examples/plugin/student-t/src/family.rs"]
 mod family;
 mod hill;
+mod late;
 #[path = "../../../examples/plugin/student-t/src/member.rs"]
 mod member;
 #[path = "../../../src/cli/plugins/templates/family.rs"]
@@ -21,6 +22,7 @@ pub use family::{StudentT, StudentTOptions};
 use firebrand_core::{FamilyPlugin, InferencePlugin, TargetPlugin, inventory};
 
 inventory::submit! { FamilyPlugin::of::<StudentT>() }
+inventory::submit! { FamilyPlugin::of::<late::Late>() }
 inventory::submit! { InferencePlugin::of::<climb::Climb>() }
 inventory::submit! { TargetPlugin::of::<hill::Hill>() }
 inventory::submit! { FamilyPlugin::of::<template_family::Template>() }

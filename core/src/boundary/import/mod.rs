@@ -12,10 +12,13 @@ pub(super) use family::ForeignFamily;
 pub(super) use inference::ForeignInference;
 pub(super) use target::ForeignTarget;
 
+use super::failure::Failure;
+use crate::panics::tell;
+
 /// What a function gave that cannot return an error.
 ///
 /// # Panics
-/// If it failed. The driver turns a panic of a plugin into a failed run.
-fn certain<T>(plugin: &str, outcome: Result<T, super::failure::Failure>) -> T {
-    outcome.unwrap_or_else(|failure| std::panic::panic_any(failure.sentence(plugin)))
+/// If it failed: see [`tell`].
+fn certain<T>(plugin: &str, outcome: Result<T, Failure>) -> T {
+    outcome.unwrap_or_else(|failure| tell(failure.sentence(plugin)))
 }
