@@ -49,6 +49,7 @@ pub use low_rank::{LowRank, LowRankRoot, PATCHED, nearest as nearest_low_rank};
 #[doc(hidden)]
 pub use options::ron_of as __ron_of;
 pub use options::{OptionField, Options, OptionsError};
+pub use panics::{Panic, caught};
 pub use placement::{Placement, Precision, from_mat, to_host, to_mat};
 pub use randomness::{Stream, generator, noise, normals};
 pub use reference::{Comparison, Deviation, Moments, Reference, Spread};

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// A panic that was caught.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Panic {
+pub enum Panic {
     /// Of a function that cannot return the error it has: a sentence.
     Told(String),
     /// Of code that went wrong: what it said.
@@ -41,7 +41,7 @@ pub(crate) fn tell(sentence: String) -> ! {
 }
 
 /// Runs what calls a plugin; its panic becomes an `error`.
-pub(crate) fn caught<T, E>(
+pub fn caught<T, E>(
     work: impl FnOnce() -> Result<T, E>,
     error: impl FnOnce(Panic) -> E,
 ) -> Result<T, E> {

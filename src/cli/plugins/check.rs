@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use firebrand::core::boundary::{self, Loaded};
 use firebrand::core::registry::{self, Registered};
-use firebrand::core::{Family, Inference, OptionsError, Structure, nearest};
-use firebrand_conformance::{Report, family, inference, target};
+use firebrand::core::{Family, Inference, OptionsError, Panic, caught, nearest};
+use firebrand_conformance::{Check, Report, family, inference, target};
 use serde::Serialize;
 
 use super::super::Failure;
@@ -22,6 +22,7 @@ Examples:
   firebrand plugins check libstudent_t.so
   firebrand plugins check 'mixture(components: 3)' --json
 
+An algorithm is tried with every linked family that it takes, and with its default; Gaussian targets are for those that have every Gaussian.
 Residuals are relative errors, standard errors or numbers of differences, as their tolerances are: see `firebrand_conformance`. What a plugin need
 not fulfil, but users want to know, is `ok` or `no`. The status is 3 if a plugin fails.")]
 pub struct CheckArgs {
@@ -125,18 +126,25 @@ fn check(kind: &'static str, text: &str) -> Result<Vec<Checked>, Failure> {
     match kind {
         "family" => {
             let made = registry::family(text).map_err(|error| usage(&error))?;
-            Ok(vec![checked(None, family::report(made.plugin.as_ref()))])
+            Ok(vec![checked(
+                None,
+                measured(|| family::report(made.plugin.as_ref())),
+            )])
         }
         "target" => {
             let made = registry::target(text).map_err(|error| usage(&error))?;
-            Ok(vec![checked(None, target::report(made.plugin.as_ref()))])
+            Ok(vec![checked(
+                None,
+                measured(|| target::report(made.plugin.as_ref())),
+            )])
         }
         "inference" => {
             let made = registry::inference(text).map_err(|error| usage(&error))?;
             let algorithm = made.plugin.as_ref();
             let families = taken_by(algorithm).map_err(|error| usage(&error))?;
             let report = |(name, family): Named| {
-                checked(Some(name), inference::report(algorithm, family.as_ref()))
+                let report = || inference::report(algorithm, family.as_ref());
+                checked(Some(name), measured(report))
             };
             Ok(families.into_iter().map(report).collect())
         }
@@ -145,24 +153,27 @@ fn check(kind: &'static str, text: &str) -> Result<Vec<Checked>, Failure> {
     }
 }
 
+/// A report; of a plugin that panics instead, one that says so.
+fn measured(report: impl FnOnce() -> Report) -> Report {
+    let panicked = |panic: Panic| {
+        let mut report = Report::default();
+        report.add([Check::impossible("no function panics", panic)]);
+        report
+    };
+    caught(|| Ok(report()), panicked).unwrap_or_else(|report| report)
+}
+
 /// A family with its name in the registry.
 type Named = (&'static str, Box<dyn Family>);
 
-/// The linked families of all Gaussians, or of all with independent coordinates, that an algorithm takes: a Gaussian target is
-/// in these, and is a fixed point of each step. Others are fitted by steps that are exact only on average.
+/// The linked families that an algorithm takes, and the one that it names as its default wherever that is from.
 fn taken_by(algorithm: &dyn Inference) -> Result<Vec<Named>, OptionsError> {
     let mut taken = Vec::new();
     for family in registry::families() {
         let made = family.build("")?.plugin;
-        let capabilities = made.capabilities();
-        let gaussian = matches!(
-            capabilities.gaussian,
-            Some(Structure::Diagonal | Structure::Dense)
-        );
-        if family.source == "linked"
-            && gaussian
-            && algorithm.requires().missing(&capabilities).is_none()
-        {
+        let known = family.source == "linked" || family.name == algorithm.default_family();
+        let missing = algorithm.requires().missing(&made.capabilities());
+        if known && missing.is_none() {
             taken.push((family.name, made));
         }
     }

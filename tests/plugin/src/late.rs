@@ -15,7 +15,7 @@ firebrand_core::options! {
     pub struct LateOptions {
         /// The function that panics: "clone"; "noise_shape", if more draws are asked for than a step takes; or "lambda", once so many
         /// were taken.
-        trouble: String = "clone".into(),
+        trouble: String = "nothing".into(),
     }
 }
 
