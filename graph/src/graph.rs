@@ -269,10 +269,12 @@ fn hash_of(op: &Op, shape: &Shape) -> u64 {
         Op::Mass(mass, _) => mass.hash(&mut hasher),
         Op::CumulativeSum { axis, reverse, .. } => (axis, reverse).hash(&mut hasher),
         Op::Solve { sensitivities, .. } => sensitivities.hash(&mut hasher),
+        Op::ApplyPullback { wanted, .. } => wanted.hash(&mut hasher),
         Op::Select { .. }
         | Op::Reshape(_)
         | Op::Broadcast(_)
         | Op::Matmul(..)
+        | Op::Apply { .. }
         | Op::SumDraws(_)
         | Op::Spread(_) => {}
     }

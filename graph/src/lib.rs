@@ -9,6 +9,7 @@ mod build;
 mod exec;
 pub mod factors;
 mod fold;
+mod function;
 mod graph;
 mod linear;
 mod masses;
@@ -20,6 +21,7 @@ mod solve;
 mod special;
 
 pub use array::{Array, Shape, broadcast_shape};
+pub use function::{Function, RowFunction, Wanted};
 pub use graph::{Expr, Graph, InputId, Node, NodeId, SourceId};
 pub use masses::{Mass, MassDerivative, inv_phi};
 pub use op::{Binary, Index, MatrixFunction, Op, System, Unary};

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::{Array, InputId, MassDerivative, NodeId, Problem};
+use crate::{Array, Function, InputId, MassDerivative, NodeId, Problem, Wanted};
 
 /// Static positions along an axis.
 pub type Index = Arc<[u32]>;
@@ -175,6 +175,19 @@ pub enum Op {
         arguments: [NodeId; 3],
         sensitivities: bool,
     },
+    /// A function with weights `[weights]` of the rows of inputs `[rows, inputs]`: `[rows, outputs]`.
+    Apply {
+        function: Function,
+        /// Weights and inputs.
+        arguments: [NodeId; 2],
+    },
+    /// The adjoint of such an application: the cotangents that are wanted, joined to one vector.
+    ApplyPullback {
+        function: Function,
+        /// Weights, inputs, and the cotangent `[rows, outputs]`.
+        arguments: [NodeId; 3],
+        wanted: Wanted,
+    },
 }
 
 impl Op {
@@ -215,7 +228,10 @@ impl Op {
                 visit(*if_false);
             }
             Op::Concat(parts, _) => parts.iter().copied().for_each(visit),
-            Op::Solve { arguments, .. } => arguments.iter().copied().for_each(visit),
+            Op::Apply { arguments, .. } => arguments.iter().copied().for_each(visit),
+            Op::Solve { arguments, .. } | Op::ApplyPullback { arguments, .. } => {
+                arguments.iter().copied().for_each(visit)
+            }
         }
     }
 }

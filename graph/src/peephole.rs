@@ -413,6 +413,8 @@ impl Graph {
             | Op::Mass(..)
             | Op::Matrix(..)
             | Op::LinearSolve { .. }
+            | Op::Apply { .. }
+            | Op::ApplyPullback { .. }
             | Op::Solve { .. } => false,
         }
     }

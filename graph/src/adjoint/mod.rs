@@ -9,6 +9,7 @@
 
 mod arrange;
 mod elementwise;
+mod function;
 mod linear;
 mod reduce;
 mod solve;
@@ -61,7 +62,8 @@ impl Graph {
     /// where the node is batched, summed over the draws where it is not.
     ///
     /// # Panics
-    /// When a cotangent does not have its output's shape, and when second derivatives of differential equations are asked for.
+    /// When a cotangent does not have its output's shape, and when second derivatives of differential equations or functions of rows are asked
+    /// for.
     pub fn pullback(
         &mut self,
         outputs: &[(NodeId, Expr)],
@@ -365,6 +367,11 @@ impl<'g> Pass<'g> {
                 );
                 self.solve(node, &problem, arguments, cotangent);
             }
+            Op::Apply {
+                function,
+                arguments,
+            } => self.apply(node, &function, arguments, cotangent),
+            Op::ApplyPullback { .. } => panic!("second derivatives of a function of rows"),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod arrange;
 mod elementwise;
+mod function;
 mod linear;
 mod reduce;
 mod solve;

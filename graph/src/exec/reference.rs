@@ -1,6 +1,7 @@
 //! The slow and obvious executor: every node, every draw, through the functions of [`crate::fold`] and [`crate::linear`].
 
 use crate::exec::HostExecutor;
+use crate::function::HostRows;
 use crate::{Array, Graph, Node, NodeId, Op, fold, linear};
 
 #[derive(Debug)]
@@ -44,6 +45,17 @@ impl HostExecutor for Reference {
             })
             .collect()
     }
+}
+
+/// Arguments of a function of rows, as it takes them.
+fn one_draw<const N: usize>(arguments: [&Array; N]) -> Vec<HostRows> {
+    let rows = |array: &Array| match array.shape() {
+        [rows, columns] => [1, *rows, *columns],
+        _ => [1, 1, array.len()],
+    };
+    arguments
+        .map(|array| (array.data().to_vec(), rows(array)))
+        .into()
 }
 
 fn evaluate(node: &Node, values: &[Vec<Array>], inputs: &[&[f64]], draw: usize) -> Array {
@@ -108,6 +120,22 @@ fn evaluate(node: &Node, values: &[Vec<Array>], inputs: &[&[f64]], draw: usize) 
             let data = arguments.each_ref().map(|argument| get(argument).data());
             let solution = problem.solve(data, node.shape[0], *sensitivities);
             Array::new(&node.shape, solution)
+        }
+        Op::Apply {
+            function,
+            arguments,
+        } => {
+            let result = function.evaluate_host(None, one_draw(arguments.map(|x| get(&x))), 1);
+            Array::new(&node.shape, result)
+        }
+        Op::ApplyPullback {
+            function,
+            arguments,
+            wanted,
+        } => {
+            let arguments = one_draw(arguments.map(|x| get(&x)));
+            let result = function.evaluate_host(Some(*wanted), arguments, 1);
+            Array::new(&node.shape, result)
         }
     }
 }

@@ -113,6 +113,18 @@ impl Graph {
             Op::Solve {
                 problem, arguments, ..
             } => self.solve_problem(&problem, &arguments.map(now)),
+            Op::Apply {
+                function,
+                arguments: [weights, inputs],
+            } => self.apply(&function, &now(weights), &now(inputs)),
+            Op::ApplyPullback {
+                function,
+                arguments: [weights, inputs, cotangent],
+                wanted,
+            } => {
+                let [weights, inputs] = [weights, inputs].map(|node| self.node_of(&now(node)));
+                self.apply_pullback(&function, [weights, inputs], &now(cotangent), wanted)
+            }
         }
     }
 }

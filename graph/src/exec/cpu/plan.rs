@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::rows::{Few, RowMap};
-use crate::{Array, MassDerivative, MatrixFunction, NodeId, Problem, System};
+use crate::{Array, Function, MassDerivative, MatrixFunction, NodeId, Problem, System, Wanted};
 
 /// The number of a value: a node that is computed, or a rearranged copy of one.
 pub(super) type ValueId = usize;
@@ -198,6 +198,15 @@ pub(super) enum Task {
         systems: usize,
         /// Each with its first row and how many there are.
         arguments: [(ValueId, usize, usize); 3],
+        to: ValueId,
+        count: usize,
+    },
+    Function {
+        function: Function,
+        /// What is wanted of its adjoint; none for the function itself.
+        pullback: Option<Wanted>,
+        /// Each with its first row and its shape.
+        arguments: Vec<(ValueId, usize, [usize; 2])>,
         to: ValueId,
         count: usize,
     },

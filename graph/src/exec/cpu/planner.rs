@@ -147,6 +147,15 @@ impl Planner<'_> {
                 arguments,
                 sensitivities,
             } => self.solve(node, problem, arguments, sensitivities),
+            Op::Apply {
+                function,
+                arguments,
+            } => self.function(node, function, None, &arguments),
+            Op::ApplyPullback {
+                function,
+                arguments,
+                wanted,
+            } => self.function(node, function, Some(wanted), &arguments),
             Op::Reshape(_)
             | Op::Spread(_)
             | Op::Broadcast(_)

@@ -6,9 +6,9 @@ use super::kernel::{Kernel, Memory, Place};
 use super::layout::Layout;
 use super::plan::{Along, Plan, Product, Task};
 use super::rows::RowMap;
-use super::run::{self, Block, copy_rows, split};
+use super::run::{self, Block, Rest, copy_rows, split};
 use super::{along, compile, gemm, linear, sum, transpose};
-use crate::{Graph, MatrixFunction, Problem, System};
+use crate::{Function, Graph, MatrixFunction, Problem, System, Wanted};
 
 /// A step with places.
 #[derive(Debug)]
@@ -66,6 +66,14 @@ pub(super) enum Step {
         systems: usize,
         /// Each with its number of rows.
         arguments: [(Place, usize); 3],
+        to: Place,
+        count: usize,
+    },
+    Function {
+        function: Function,
+        pullback: Option<Wanted>,
+        /// Each with its shape.
+        arguments: Vec<(Place, [usize; 2])>,
         to: Place,
         count: usize,
     },
@@ -196,6 +204,22 @@ impl Step {
                 to: layout.place(*to),
                 count: *count,
             },
+            Task::Function {
+                function,
+                pullback,
+                arguments,
+                to,
+                count,
+            } => Step::Function {
+                function: function.clone(),
+                pullback: *pullback,
+                arguments: arguments
+                    .iter()
+                    .map(|(value, start, shape)| (offset(*value, *start), *shape))
+                    .collect(),
+                to: layout.place(*to),
+                count: *count,
+            },
         }
     }
 
@@ -314,19 +338,49 @@ impl Step {
                 let width = block.width(to.memory);
                 let (to, rest) = split(memory, block.position(*to, 0), count * width);
                 // Solvers have draws first, as callers do.
-                let arguments = arguments.map(|(place, rows)| {
-                    let mut numbers = vec![0.0; width * rows];
-                    let from = rest.rows(block, place, 0, rows);
-                    let from_width = block.width(place.memory);
-                    transpose::draws_first(&mut numbers, from, &RowMap::IDENTITY, rows, from_width);
-                    numbers
-                });
+                let arguments = arguments
+                    .map(|(place, rows)| draws_first(block, &rest, place, rows, width));
                 let arguments = arguments.each_ref().map(Vec::as_slice);
                 let solution = problem.solve(arguments, systems * width, *sensitivities);
                 transpose::draws_last(to, &solution, *count);
             }
+            Step::Function {
+                function,
+                pullback,
+                arguments,
+                to,
+                count,
+            } => {
+                let width = block.width(to.memory);
+                let (to, rest) = split(memory, block.position(*to, 0), count * width);
+                let arguments = arguments.iter().map(|(place, [rows, columns])| {
+                    let own = block.width(place.memory);
+                    let numbers = draws_first(block, &rest, *place, rows * columns, own);
+                    (numbers, [own, *rows, *columns])
+                });
+                let result = function.evaluate_host(*pullback, arguments.collect(), width);
+                transpose::draws_last(to, &result, *count);
+            }
         }
     }
+}
+
+/// Rows of a value as `[draws, rows]`.
+fn draws_first(
+    block: &Block<'_>,
+    rest: &Rest<'_>,
+    place: Place,
+    rows: usize,
+    draws: usize,
+) -> Vec<f64> {
+    let from = rest.rows(block, place, 0, rows);
+    let width = block.width(place.memory);
+    if width == 1 && draws == 1 {
+        return from.to_vec();
+    }
+    let mut numbers = vec![0.0; draws * rows];
+    transpose::draws_first(&mut numbers, from, &RowMap::IDENTITY, rows, width);
+    numbers
 }
 
 fn matmul(

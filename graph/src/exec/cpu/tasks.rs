@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::plan::{Along, Matrix, Member, PlannedStep, Product, Read, Task, Value, ValueId};
 use super::planner::Planner;
 use super::rows::{RowMap, broadcast_rows, count};
-use crate::{Array, MatrixFunction, NodeId, Problem, Shape, System, broadcast_shape};
+use crate::{
+    Array, Function, MatrixFunction, NodeId, Problem, Shape, System, Wanted, broadcast_shape,
+};
 
 /// Columns of a matrix, at most, that a kernel multiplies with: the vector must stay in the cache beside the tiles.
 const WIDEST: usize = 64;
@@ -335,19 +337,10 @@ impl Planner<'_> {
         sensitivities: bool,
     ) {
         let to = node.index();
-        let Value { stage, .. } = self.values[to];
         let systems = self.graph.node(node).shape[0];
         let arguments = arguments.map(|argument| {
-            let rows = count(&self.graph.node(argument).shape);
-            let read = self.base(argument);
-            let batched = self.values[read.value].batched;
-            let own_stage = if batched {
-                stage
-            } else {
-                self.values[read.value].stage
-            };
-            let (value, start) = self.dense(&read, rows, batched, own_stage);
-            (value, start, rows)
+            let (value, start) = self.whole(argument, to);
+            (value, start, count(&self.graph.node(argument).shape))
         });
         let reads = arguments.map(|(value, ..)| value);
         let depth = reads.iter().map(|read| self.values[*read].depth).max();
@@ -361,6 +354,49 @@ impl Planner<'_> {
             count,
         };
         self.step(to, depth.unwrap_or(0) + 1, task, &reads);
+    }
+
+    pub(super) fn function(
+        &mut self,
+        node: NodeId,
+        function: Function,
+        pullback: Option<Wanted>,
+        arguments: &[NodeId],
+    ) {
+        let to = node.index();
+        let mut places = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            let (value, start) = self.whole(*argument, to);
+            let shape = match self.graph.node(*argument).shape.as_slice() {
+                [rows, columns] => [*rows, *columns],
+                weights => [1, count(weights)],
+            };
+            places.push((value, start, shape));
+        }
+        let reads: Vec<ValueId> = places.iter().map(|(value, ..)| *value).collect();
+        let depth = reads.iter().map(|read| self.values[*read].depth).max();
+        let task = Task::Function {
+            function,
+            pullback,
+            arguments: places,
+            to,
+            count: self.values[to].rows,
+        };
+        self.step(to, depth.unwrap_or(0) + 1, task, &reads);
+    }
+
+    /// An argument's rows one after another, as the step that computes `to` reads them: the value and its first row.
+    fn whole(&mut self, argument: NodeId, to: ValueId) -> (ValueId, usize) {
+        let stage = self.values[to].stage;
+        let rows = count(&self.graph.node(argument).shape);
+        let read = self.base(argument);
+        let batched = self.values[read.value].batched;
+        let own_stage = if batched {
+            stage
+        } else {
+            self.values[read.value].stage
+        };
+        self.dense(&read, rows, batched, own_stage)
     }
 
     pub(super) fn sum_draws(&mut self, node: NodeId, x: NodeId) {

@@ -3,6 +3,7 @@
 //! A value of shape `[a, b]` is a tensor `[a, b, draws]`, or `[a, b, 1]` where all draws share it. Constants and positions
 //! are brought to the device once. A tensor is given up at its last use, so that Burn can work in place.
 
+mod function;
 mod linear;
 mod operations;
 mod segments;
@@ -352,11 +353,40 @@ impl OnDevice {
                     &self.place,
                 )
             }
+            (
+                Op::Apply {
+                    function,
+                    arguments,
+                },
+                _,
+            ) => {
+                let [weights, inputs] = arguments.map(|node| get_clone(values, node));
+                function::evaluate(function, None, (weights, inputs, None), &dims(own_draws))
+            }
+            (
+                Op::ApplyPullback {
+                    function,
+                    arguments,
+                    wanted,
+                },
+                _,
+            ) => {
+                let [weights, inputs, cotangent] = arguments.map(|node| get_clone(values, node));
+                let arguments = (weights, inputs, Some(cotangent));
+                function::evaluate(function, Some(*wanted), arguments, &dims(own_draws))
+            }
             (Op::Const(_) | Op::Gather(..) | Op::SegmentSum { .. }, _) => {
                 unreachable!("what these hold is made with the program")
             }
         }
     }
+}
+
+/// A value that is used again, or may be an argument more than once.
+fn get_clone(values: &[Option<Value>], node: NodeId) -> Value {
+    values[node.index()]
+        .clone()
+        .expect("arguments come before what uses them")
 }
 
 /// Without an axis of size one.

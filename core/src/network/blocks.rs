@@ -1,0 +1,140 @@
+//! Networks at work on as many draws and rows at a time as memory allows.
+
+use burn::tensor::Tensor;
+
+use super::{Cotangents, Network, Wanted};
+
+/// Numbers that a block may hold, about: half a gigabyte in 64 bits.
+const BLOCK_NUMBERS: usize = 1 << 26;
+
+/// Draws and rows worked on at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Block {
+    draws: usize,
+    rows: usize,
+}
+
+impl Block {
+    /// All rows of as many draws as fit; where one draw's do not fit, as many of its rows as do.
+    fn new(network: &dyn Network, draws: usize, rows: usize, most: usize) -> Block {
+        let row = network.numbers_per_row().max(1);
+        let fitting = most / (row * rows.max(1) + network.weights());
+        let block = Block {
+            draws: fitting.clamp(1, draws.max(1)),
+            rows: rows.max(1),
+        };
+        if fitting > 0 {
+            return block;
+        }
+        let rows = (most.saturating_sub(network.weights()) / row).max(most / 8 / row);
+        Block {
+            rows: rows.clamp(1, block.rows),
+            ..block
+        }
+    }
+}
+
+/// The outputs of a network, see [`Network::forward`], block by block.
+pub fn forward(network: &dyn Network, weights: Tensor<2>, inputs: Tensor<3>) -> Tensor<3> {
+    forward_within(network, weights, inputs, BLOCK_NUMBERS)
+}
+
+/// The cotangents that a network pulls back, see [`Network::pullback`], block by block.
+pub fn pullback(
+    network: &dyn Network,
+    weights: Tensor<2>,
+    inputs: Tensor<3>,
+    cotangent: Tensor<3>,
+    wanted: Wanted,
+) -> Cotangents {
+    pullback_within(network, weights, inputs, cotangent, wanted, BLOCK_NUMBERS)
+}
+
+fn forward_within(
+    network: &dyn Network,
+    weights: Tensor<2>,
+    inputs: Tensor<3>,
+    most: usize,
+) -> Tensor<3> {
+    let (draws, rows) = (weights.dims()[0], inputs.dims()[1]);
+    let block = Block::new(network, draws, rows, most);
+    in_blocks(draws, block.draws, 0, |first, count| {
+        let weights = weights.clone().narrow(0, first, count);
+        let inputs = own_draws(&inputs, first, count);
+        in_blocks(rows, block.rows, 1, |first, count| {
+            network.forward(weights.clone(), inputs.clone().narrow(1, first, count))
+        })
+    })
+}
+
+fn pullback_within(
+    network: &dyn Network,
+    weights: Tensor<2>,
+    inputs: Tensor<3>,
+    cotangent: Tensor<3>,
+    wanted: Wanted,
+    most: usize,
+) -> Cotangents {
+    let (draws, rows) = (weights.dims()[0], inputs.dims()[1]);
+    let block = Block::new(network, draws, rows, most);
+    let (mut to_weights, mut to_inputs) = (Vec::new(), Vec::new());
+    for first in (0..draws).step_by(block.draws) {
+        let count = block.draws.min(draws - first);
+        let weights = weights.clone().narrow(0, first, count);
+        let inputs = own_draws(&inputs, first, count);
+        let cotangent = cotangent.clone().narrow(0, first, count);
+        let mut total: Option<Tensor<2>> = None;
+        let mut by_row = Vec::new();
+        for first in (0..rows).step_by(block.rows) {
+            let count = block.rows.min(rows - first);
+            let (of_weights, of_inputs) = network.pullback(
+                weights.clone(),
+                inputs.clone().narrow(1, first, count),
+                cotangent.clone().narrow(1, first, count),
+                wanted,
+            );
+            total = match (total, of_weights) {
+                (Some(total), Some(more)) => Some(total + more),
+                (total, more) => total.or(more),
+            };
+            by_row.extend(of_inputs);
+        }
+        to_weights.extend(total);
+        to_inputs.extend(joined(by_row, 1));
+    }
+    (joined(to_weights, 0), joined(to_inputs, 0))
+}
+
+/// The inputs of some draws.
+fn own_draws(inputs: &Tensor<3>, first: usize, count: usize) -> Tensor<3> {
+    match inputs.dims()[0] {
+        1 => inputs.clone(),
+        _ => inputs.clone().narrow(0, first, count),
+    }
+}
+
+/// The results for the blocks `(first, count)` of an axis, joined along it.
+fn in_blocks(
+    size: usize,
+    block: usize,
+    axis: usize,
+    mut run: impl FnMut(usize, usize) -> Tensor<3>,
+) -> Tensor<3> {
+    if block >= size {
+        return run(0, size);
+    }
+    let blocks = (0..size).step_by(block);
+    Tensor::cat(
+        blocks
+            .map(|first| run(first, block.min(size - first)))
+            .collect(),
+        axis,
+    )
+}
+
+fn joined<const D: usize>(mut parts: Vec<Tensor<D>>, axis: usize) -> Option<Tensor<D>> {
+    match parts.len() {
+        0 | 1 => parts.pop(),
+        _ => Some(Tensor::cat(parts, axis)),
+    }
+}

@@ -1,0 +1,153 @@
+//! A Burn module as a [`Target`]: the log density that a program computes with it, and Burn's derivatives.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use super::module::Parts;
+use crate::placement::{Placement, to_host};
+use crate::target::{Batch, Constrained, Evaluation, Parameter, Target, TargetError};
+
+/// The posterior of a module's weights, given by a Rust function of the module.
+///
+/// Weights are independent normal before the data. Draws are worked on one after the other, each with a pass forward and one
+/// back. Weights are too many to be looked at one by one, so draws on the model's scale have no columns.
+///
+/// ```
+/// use burn::nn::{Linear, LinearConfig};
+/// use burn::tensor::Tensor;
+/// use firebrand_core::{Batch, Placement, Target, network::ModuleTarget};
+///
+/// let placement = Placement::cpu();
+/// let x = placement.matrix(vec![0.0, 1.0, 2.0], [3, 1]);
+/// let y = placement.matrix(vec![1.0, 3.0, 5.0], [3, 1]);
+/// let target = ModuleTarget::new(
+///     |device| LinearConfig::new(1, 1).init(device),
+///     move |line: &Linear, _: &Batch| {
+///         let x = x.clone().to_device(&line.weight.device());
+///         let residual = line.forward(x.clone()) - y.clone().to_device(&x.device());
+///         residual.square().sum().mul_scalar(-0.5)
+///     },
+/// )
+/// .with_prior(10.0);
+///
+/// // The line y = 1 + 2 x leaves no residual, so that the prior alone pulls at its weights.
+/// let weights = placement.matrix(vec![2.0, 1.0], [1, 2]);
+/// let at = target.log_density_and_score(&weights, &Batch::Full)?;
+/// assert_eq!(firebrand_core::to_host(&at.score), [-0.02, -0.01]);
+/// # Ok::<(), firebrand_core::TargetError>(())
+/// ```
+pub struct ModuleTarget<M, L> {
+    parts: Parts<M>,
+    log_likelihood: L,
+    /// The standard deviation of each weight before the data; none for a constant density.
+    prior: Option<f64>,
+    parameters: Vec<Parameter>,
+    placement: Placement,
+}
+
+impl<M, L> ModuleTarget<M, L>
+where
+    M: Module + Sync,
+    L: Fn(&M, &Batch) -> Tensor<1> + Send + Sync,
+{
+    /// The module that `make` makes on a device, on the CPU in 64 bits; `log_likelihood` gives one number, on the batch of the
+    /// data that it is asked for.
+    pub fn new(make: impl Fn(&Device) -> M + Send + Sync + 'static, log_likelihood: L) -> Self {
+        let parts = Parts::new(make);
+        let parameters = parts.tensors.iter().map(|tensor| Parameter {
+            shape: tensor.shape.clone(),
+            ..Parameter::weights(&tensor.name, tensor.size())
+        });
+        ModuleTarget {
+            parameters: parameters.collect(),
+            parts,
+            log_likelihood,
+            prior: None,
+            placement: Placement::cpu(),
+        }
+    }
+
+    /// With a normal prior of this standard deviation about zero on each weight.
+    pub fn with_prior(self, deviation: f64) -> Self {
+        ModuleTarget {
+            prior: Some(deviation),
+            ..self
+        }
+    }
+
+    /// The same target elsewhere: points and results live where `placement` says.
+    pub fn placed(self, placement: Placement) -> Self {
+        ModuleTarget { placement, ..self }
+    }
+
+    /// Log density and score `[1, P]` of one draw.
+    fn evaluate(&self, theta: &Tensor<2>, draw: usize, batch: &Batch) -> (f64, Tensor<2>) {
+        let module = self.parts.with_weights(theta, draw, true);
+        let log_likelihood = (self.log_likelihood)(&module, batch);
+        let gradients = log_likelihood.backward();
+        let mut log_density: f64 = to_host(&log_likelihood.inner()).iter().sum();
+        let mut score = self.parts.gradient(&module, &gradients).unsqueeze::<2>();
+        if let Some(deviation) = self.prior {
+            let weights = theta.clone().narrow(0, draw, 1);
+            let precision = deviation.powi(-2);
+            let squares: f64 = to_host(&weights.clone().square().sum()).iter().sum();
+            let scale = deviation.ln() + 0.5 * (2.0 * std::f64::consts::PI).ln();
+            log_density -= 0.5 * squares * precision + self.dimension() as f64 * scale;
+            score = score - weights.mul_scalar(precision);
+        }
+        (log_density, score)
+    }
+}
+
+impl<M, L> Target for ModuleTarget<M, L>
+where
+    M: Module + Sync,
+    L: Fn(&M, &Batch) -> Tensor<1> + Send + Sync,
+{
+    fn dimension(&self) -> usize {
+        self.parameters.iter().map(|tensor| tensor.unconstrained).sum()
+    }
+
+    fn log_density_and_score(
+        &self,
+        theta: &Tensor<2>,
+        batch: &Batch,
+    ) -> Result<Evaluation, TargetError> {
+        let [draws, found] = theta.dims();
+        if found != self.dimension() {
+            return Err(TargetError::Dimension {
+                expected: self.dimension(),
+                found,
+            });
+        }
+        let (mut log_density, mut valid, mut scores) = (Vec::new(), Vec::new(), Vec::new());
+        for draw in 0..draws {
+            let (value, score) = self.evaluate(theta, draw, batch);
+            let finite = value.is_finite() && to_host(&score.clone().sum()).iter().all(|x| x.is_finite());
+            log_density.push(if finite { value } else { f64::NEG_INFINITY });
+            valid.push(finite);
+            scores.push(if finite { score } else { score.zeros_like() });
+        }
+        Ok(Evaluation {
+            log_density: self.placement.vector(&log_density),
+            score: Tensor::cat(scores, 0),
+            valid,
+        })
+    }
+
+    fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    fn constrain(&self, theta: &Tensor<2>, _seed: u64) -> Result<Constrained, TargetError> {
+        Ok(Constrained::without_columns(theta.dims()[0]))
+    }
+
+    fn propose_start(&self, seed: u64, point: &mut [f64]) {
+        point.copy_from_slice(&self.parts.initial(seed));
+    }
+
+    fn placement(&self) -> &Placement {
+        &self.placement
+    }
+}
