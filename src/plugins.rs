@@ -10,6 +10,7 @@ use firebrand_gaussian as _;
 use firebrand_gsm as _;
 use firebrand_low_rank as _;
 use firebrand_mixture as _;
+use firebrand_networks as _;
 use firebrand_pathfinder as _;
 use firebrand_posteriordb as _;
 use firebrand_prox_score as _;

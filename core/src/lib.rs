@@ -19,6 +19,7 @@ mod gaussian;
 mod inference;
 mod lost;
 mod low_rank;
+pub mod network;
 mod options;
 mod panics;
 mod placement;
@@ -54,7 +55,7 @@ pub use placement::{Placement, Precision, from_mat, to_host, to_mat};
 pub use randomness::{Stream, generator, noise, normals};
 pub use reference::{Comparison, Deviation, Moments, Reference, Spread};
 pub use registry::{
-    ChoiceError, Chosen, FamilyPlugin, InferencePlugin, Plugin, SourcePlugin, TargetPlugin,
+    ChoiceError, Chosen, FamilyPlugin, InferencePlugin, NetworkPlugin, Plugin, SourcePlugin, TargetPlugin,
 };
 pub use source::{Located, SourceError, TargetSource};
 pub use stop::{Stop, StopReason};

@@ -30,6 +30,8 @@ pub enum Stream {
     Chains,
     /// Generated quantities.
     Generated,
+    /// The weights that networks begin with.
+    Weights,
     /// Anything else; the number tells consumers apart.
     Other(u32),
 }
@@ -46,6 +48,7 @@ impl Stream {
             Stream::Diagnostics => 6,
             Stream::Generated => 7,
             Stream::Chains => 8,
+            Stream::Weights => 9,
             Stream::Other(number) => (1 << 32) | u64::from(number),
         }
     }

@@ -19,13 +19,14 @@ use thiserror::Error;
 use crate::boundary::{self, Refusal};
 use crate::family::Family;
 use crate::inference::Inference;
+use crate::network::Network;
 pub use crate::options::OptionField;
 use crate::options::{Options, OptionsError};
 use crate::source::TargetSource;
 use crate::suggest::nearest;
 use crate::target::Target;
 
-/// A family, an algorithm, a target or a source of targets that can be made from options.
+/// A family, an algorithm, a target, a source of targets or a network that can be made from options.
 pub trait Plugin: Sized + 'static {
     /// Its options; `()` if it has none.
     type Options: Options;
@@ -91,10 +92,14 @@ pub type TargetPlugin = Registered<dyn Target>;
 /// A registered source of targets.
 pub type SourcePlugin = Registered<dyn TargetSource>;
 
+/// A registered architecture of networks.
+pub type NetworkPlugin = Registered<dyn Network>;
+
 inventory::collect!(FamilyPlugin);
 inventory::collect!(InferencePlugin);
 inventory::collect!(TargetPlugin);
 inventory::collect!(SourcePlugin);
+inventory::collect!(NetworkPlugin);
 
 /// A kind of plugin.
 pub(crate) trait Kind: 'static {
@@ -121,6 +126,7 @@ kinds! {
     dyn Inference, "inference algorithm";
     dyn Target, "target";
     dyn TargetSource, "source of targets";
+    dyn Network, "architecture of networks";
 }
 
 impl<T: ?Sized> Registered<T> {
@@ -203,6 +209,13 @@ impl SourcePlugin {
     }
 }
 
+impl NetworkPlugin {
+    /// The entry of an architecture that is linked into this program.
+    pub const fn of<P: Plugin + Network>() -> Self {
+        Self::linked::<P>(|text| make::<P, dyn Network>(text, |plugin| Box::new(plugin)))
+    }
+}
+
 fn make<P: Plugin, T: ?Sized>(
     text: &str,
     erase: fn(P) -> Box<T>,
@@ -222,7 +235,7 @@ pub enum ChoiceError {
     /// There is no plugin of that name.
     #[error("there is no {kind} `{name}`{}; there are: {}", did_you_mean(.suggestion), .available.join(", "))]
     Unknown {
-        /// "family", "inference algorithm", "target" or "source of targets".
+        /// "family", "inference algorithm", "target", "source of targets" or "architecture of networks".
         kind: &'static str,
         /// What was asked for.
         name: String,
@@ -257,6 +270,11 @@ pub fn targets() -> Vec<&'static TargetPlugin> {
 
 /// All registered sources of targets, by name.
 pub fn sources() -> Vec<&'static SourcePlugin> {
+    all()
+}
+
+/// All registered architectures of networks, by name.
+pub fn networks() -> Vec<&'static NetworkPlugin> {
     all()
 }
 
@@ -323,6 +341,11 @@ pub fn target(text: &str) -> Result<Chosen<dyn Target>, ChoiceError> {
 
 /// The source of targets that text such as `posteriordb(path: "db")` names.
 pub fn source(text: &str) -> Result<Chosen<dyn TargetSource>, ChoiceError> {
+    choose(text)
+}
+
+/// The network that text such as `mlp(inputs: 2, hidden: [50], outputs: 1)` names.
+pub fn network(text: &str) -> Result<Chosen<dyn Network>, ChoiceError> {
     choose(text)
 }
 

@@ -15,6 +15,8 @@ pub struct Program {
     pub data: Vec<Declaration>,
     pub transformed_data: Vec<Statement>,
     pub parameters: Vec<Declaration>,
+    /// The networks among the parameters.
+    pub networks: Vec<Network>,
     pub transformed_parameters: Vec<Statement>,
     pub model: Vec<Statement>,
     pub generated_quantities: Vec<Statement>,
@@ -71,6 +73,30 @@ pub enum Element {
     RowVector(Expression),
     /// Rows and columns.
     Matrix(Expression, Expression),
+    /// The weights of a network, by its number: a vector.
+    Weights(usize),
+}
+
+/// A network: a variable that holds its weights, and can be called.
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub slot: Slot,
+    pub name: String,
+    /// The name of the plugin that makes it.
+    pub architecture: String,
+    /// Its options by name, in the order in which they were written.
+    pub options: Vec<(String, NetworkOption)>,
+    /// The name and the arguments of the architecture.
+    pub span: Span,
+}
+
+/// The value of an option of an architecture.
+#[derive(Clone, Debug)]
+pub enum NetworkOption {
+    /// An int, a real, or an array of ints, known from data.
+    Value(Expression),
+    /// `tanh`
+    Word(String),
 }
 
 /// The constraint of a declaration: a transform in `parameters`, a check elsewhere.
@@ -206,6 +232,10 @@ pub enum ExpressionKind {
     Target,
     /// The solution of differential equations.
     Solve(Box<Solve>),
+    /// A network, by its number, at one row or several.
+    Apply(usize, Box<Expression>),
+    /// The weights that a network, by its number, was given to begin with.
+    InitialWeights(usize),
 }
 
 impl ExpressionKind {

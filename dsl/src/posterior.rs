@@ -15,7 +15,7 @@ use crate::data::Data;
 use crate::diagnostics::Diagnostic;
 use crate::generated::Generator;
 use crate::hir;
-use crate::stager::{Staged, stage};
+use crate::stager::{Networks, Staged, stage};
 
 /// A posterior: unnormalised log density and score on the unconstrained scale, and the way back to the model's own.
 ///
@@ -31,6 +31,7 @@ pub struct Posterior {
     reasons_program: Program,
     reasons: Vec<String>,
     generator: Generator,
+    networks: Networks,
     size: Size,
     printed: Vec<String>,
 }
@@ -61,6 +62,7 @@ impl Posterior {
             parameters,
             constrained,
             environment,
+            networks,
             printed,
         } = stage(program, data)?;
         let options = graph::Options {
@@ -105,7 +107,7 @@ impl Posterior {
                 })
             })
             .collect();
-        let generator = Generator::new(program, environment, &parameters);
+        let generator = Generator::new(program, environment, &parameters, &networks);
         let mut parameters = parameters;
         for generated in generator.declared() {
             columns.extend(generated.columns().into_iter().map(|name| Column {
@@ -125,6 +127,7 @@ impl Posterior {
             score_program,
             reasons,
             generator,
+            networks,
             size: Size {
                 source_operations,
                 nodes,
@@ -274,7 +277,7 @@ impl Target for Posterior {
     ) -> Result<Constrained, TargetError> {
         let draws = self.check(theta, &Batch::Full)?;
         let values = self.constrained(theta, draws)?;
-        let values = self.generator.extend(values, draws, seed, cancelled)?;
+        let values = self.generator.extend(values, theta, seed, cancelled)?;
         Ok(Constrained {
             columns: self.columns.clone(),
             values,
@@ -291,6 +294,20 @@ impl Target for Posterior {
             columns: columns.cloned().collect(),
             values: self.constrained(theta, draws)?,
         })
+    }
+
+    /// Networks begin with the weights that they were given, or with random ones as their architecture has them.
+    fn propose_start(&self, seed: u64, point: &mut [f64]) {
+        for (number, (built, _, first)) in self.networks.iter().enumerate() {
+            let own = &mut point[first..first + built.weights()];
+            match &built.initial {
+                Some(weights) => own.copy_from_slice(weights.data()),
+                None => {
+                    let seed = seed.wrapping_add(number as u64);
+                    own.copy_from_slice(&built.network.initial(seed));
+                }
+            }
+        }
     }
 
     fn placement(&self) -> &Placement {

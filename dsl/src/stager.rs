@@ -9,9 +9,9 @@ use rand_chacha::rand_core::SeedableRng;
 
 use crate::data::{Data, bind};
 use crate::diagnostics::Diagnostic;
-use crate::hir::{self, Declaration, Slot, Statement, StatementKind};
+use crate::hir::{self, Declaration, Element, Slot, Statement, StatementKind};
 use crate::library::Requirement;
-use crate::stage::{Interpreter, StageError, Stop};
+use crate::stage::{Built, Interpreter, StageError, Stop};
 use crate::transform;
 use crate::value::Value;
 
@@ -30,7 +30,24 @@ pub(crate) struct Staged {
     pub constrained: Expr,
     /// Data and transformed data.
     pub environment: Vec<(Slot, Value)>,
+    pub networks: Networks,
     pub printed: Vec<String>,
+}
+
+/// The networks of a program, and where their weights are in the unconstrained vector.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Networks {
+    pub built: Arc<Vec<Built>>,
+    /// For each, its slot and the first of its weights.
+    pub places: Vec<(Slot, usize)>,
+}
+
+impl Networks {
+    /// The networks with their places.
+    pub fn iter(&self) -> impl Iterator<Item = (&Built, Slot, usize)> {
+        let places = self.places.iter();
+        places.zip(&*self.built).map(|((slot, first), built)| (built, *slot, *first))
+    }
 }
 
 /// The seed of random numbers in transformed data: the same on every run, so that a model is one posterior.
@@ -81,6 +98,7 @@ pub(crate) fn stage_as(
         .filter_map(|slot| Some((slot, interpreter.get(slot)?)))
         .collect();
 
+    interpreter.build_networks().map_err(one)?;
     let root = interpreter.root();
     let mut sizes = Vec::new();
     for parameter in &program.parameters {
@@ -92,8 +110,18 @@ pub(crate) fn stage_as(
     let theta = interpreter.graph.input(dimension, true);
     let mut parameters = Vec::new();
     let mut values = Vec::new();
+    let mut places = Vec::new();
     let mut start = 0;
     for (parameter, (dims, size)) in program.parameters.iter().zip(&sizes) {
+        if let Element::Weights(_) = parameter.type_.element {
+            let weights = interpreter.graph.slice(&theta, 0, start, *size);
+            let weights = interpreter.graph.reshape(&weights, &[1, *size]);
+            interpreter.set(parameter.slot, Value::Real(weights));
+            parameters.push(Parameter::weights(&parameter.name, *size));
+            places.push((parameter.slot, start));
+            start += size;
+            continue;
+        }
         let part = slice(&mut interpreter.graph, &theta, start, *size);
         start += size;
         let constrained =
@@ -108,6 +136,7 @@ pub(crate) fn stage_as(
             shape: dims.to_vec(),
             block: Block::Parameters,
             unconstrained: *size,
+            weights: false,
         });
     }
     interpreter
@@ -125,12 +154,17 @@ pub(crate) fn stage_as(
             shape,
             block: Block::TransformedParameters,
             unconstrained: 0,
+            weights: false,
         });
     }
     interpreter.run(&program.model).map_err(from_error)?;
     let log_density = interpreter.target();
     let requirements = interpreter.take_requirements();
     let printed = interpreter.take_printed();
+    let networks = Networks {
+        built: Arc::clone(&interpreter.networks),
+        places,
+    };
     let mut graph = interpreter.graph;
     let constrained = match values.as_slice() {
         [] => firebrand_graph::Array::vector(Vec::new()).into(),
@@ -145,6 +179,7 @@ pub(crate) fn stage_as(
         parameters,
         constrained,
         environment,
+        networks,
         printed,
     })
 }

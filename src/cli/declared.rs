@@ -17,6 +17,7 @@ pub fn type_text(type_: &SizedType, sources: &SourceMap) -> String {
         Element::Real => ("real", vec![]),
         Element::Vector(size) => ("vector", vec![text(size)]),
         Element::RowVector(size) => ("row_vector", vec![text(size)]),
+        Element::Weights(_) => ("network", vec![]),
         Element::Matrix(rows, columns) => ("matrix", vec![text(rows), text(columns)]),
     };
     let base = constrained_name(&type_.constraint).unwrap_or(base);

@@ -23,8 +23,7 @@ use crate::target::{Batch, Constrained, Evaluation, Parameter, Target, TargetErr
 /// let target = ModuleTarget::new(
 ///     |device| LinearConfig::new(1, 1).init(device),
 ///     move |line: &Linear, _: &Batch| {
-///         let x = x.clone().to_device(&line.weight.device());
-///         let residual = line.forward(x.clone()) - y.clone().to_device(&x.device());
+///         let residual = line.forward(x.clone().autodiff()) - y.clone().autodiff();
 ///         residual.square().sum().mul_scalar(-0.5)
 ///     },
 /// )
@@ -139,8 +138,8 @@ where
         &self.parameters
     }
 
-    fn constrain(&self, theta: &Tensor<2>, _seed: u64) -> Result<Constrained, TargetError> {
-        Ok(Constrained::without_columns(theta.dims()[0]))
+    fn constrain(&self, _theta: &Tensor<2>, _seed: u64) -> Result<Constrained, TargetError> {
+        Ok(Constrained::default())
     }
 
     fn propose_start(&self, seed: u64, point: &mut [f64]) {

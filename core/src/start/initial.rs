@@ -1,6 +1,6 @@
 //! Points of finite density to start from.
 
-use faer::Mat;
+use faer::{Mat, MatRef};
 
 use super::evaluate::{Evaluate, StartError};
 
@@ -20,9 +20,31 @@ pub struct InitialPoint {
     pub score: Vec<f64>,
 }
 
+/// The first point of finite density on the way from the outermost cube to the origin: one is tried in each, for dimensions in
+/// which several points are too much. `uniform` and `propose` are those of [`initial_points`].
+///
+/// # Errors
+/// [`StartError::NoValidDraw`] if not even the origin has a finite density.
+pub(super) fn first_point(
+    dimension: usize,
+    mut uniform: impl FnMut() -> f64,
+    mut propose: impl FnMut(&mut [f64]),
+    evaluate: &mut Evaluate<'_>,
+) -> Result<Vec<f64>, StartError> {
+    for radius in RADII {
+        let mut point: Vec<f64> = (0..dimension).map(|_| radius * uniform()).collect();
+        propose(&mut point);
+        let column = MatRef::from_column_major_slice(&point, dimension, 1);
+        if evaluate(column)?.valid[0] {
+            return Ok(point);
+        }
+    }
+    Err(StartError::NoValidDraw { draws: RADII.len() })
+}
+
 /// Up to `wanted` points of finite density: uniform in a cube about the origin, which shrinks while none is found.
 ///
-/// `uniform` gives numbers in [-1, 1). Half of the points tried first are those with the
+/// `uniform` gives numbers in [-1, 1), and `propose` changes points where the target knows better. Half of the points tried first are those with the
 /// highest density among their `TRIES`, the others are as they come, so that the paths from them differ.
 ///
 /// # Errors
@@ -31,12 +53,18 @@ pub fn initial_points(
     dimension: usize,
     wanted: usize,
     mut uniform: impl FnMut() -> f64,
+    mut propose: impl FnMut(&mut [f64]),
     evaluate: &mut Evaluate<'_>,
 ) -> Result<Vec<InitialPoint>, StartError> {
     let mut tried = 0;
     for radius in RADII {
         let count = if radius == 0.0 { 1 } else { TRIES * wanted };
-        let points = Mat::from_fn(dimension, count, |_, _| radius * uniform());
+        let mut points = Mat::from_fn(dimension, count, |_, _| radius * uniform());
+        for point in points.col_iter_mut() {
+            if let Some(point) = point.try_as_col_major_mut() {
+                propose(point.as_slice_mut());
+            }
+        }
         let at = evaluate(points.as_ref())?;
         tried += count;
         let found: Vec<InitialPoint> = (0..count)

@@ -22,6 +22,7 @@ mod inverse_hessian;
 mod lambda_average;
 mod lbfgs;
 mod line_search;
+mod narrow;
 mod natural;
 mod noise;
 mod paths;

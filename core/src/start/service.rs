@@ -2,12 +2,14 @@
 
 use faer::Mat;
 use rand::RngExt;
+use rand_distr::{Distribution, StandardNormal};
 
 use super::evaluate::{Evaluate, StartError, evaluator};
 use super::factored::FactoredGaussian;
 use super::found::{Agreement, Candidate, Start};
-use super::initial::{InitialPoint, initial_points};
+use super::initial::{InitialPoint, first_point, initial_points};
 use super::lbfgs::{LbfgsOptions, PathEnd};
+use super::narrow::narrow_start;
 use super::natural::NaturalAscent;
 use super::noise::{enough_draws, whitened};
 use super::paths::{PathResult, follow};
@@ -36,6 +38,8 @@ crate::options! {
         wide_steps: usize = 200,
         /// Draws that carry these steps.
         wide_draws: usize = 32,
+        /// Above this dimension nothing is searched for: a start is a narrow Gaussian about a point.
+        path_limit: usize = 20_000,
     }
 }
 
@@ -58,11 +62,25 @@ pub fn find_start(
     options: &StartOptions,
 ) -> Result<Start, InferenceError> {
     let mut evaluate = evaluator(target, &Batch::Full);
-    search(target.dimension(), seed, options, &mut evaluate).map_err(|error| match error {
+    let propose = |number, point: &mut [f64]| {
+        let seed = generator(seed, Stream::Weights, number).random();
+        target.propose_start(seed, point);
+    };
+    let found = search(
+        target.dimension(),
+        seed,
+        options,
+        &propose,
+        &mut evaluate,
+    );
+    found.map_err(|error| match error {
         StartError::Target(error) => error.into(),
         StartError::NoValidDraw { .. } => InferenceError::Start(error.to_string()),
     })
 }
+
+/// Changes the point of this number where the target knows better than to start anywhere.
+type Propose<'a> = dyn Fn(u64, &mut [f64]) + 'a;
 
 /// A refined Gaussian and its ELBO on draws that are the same for all starts.
 struct Reached {
@@ -74,9 +92,29 @@ fn search(
     dimension: usize,
     seed: u64,
     options: &StartOptions,
+    propose: &Propose<'_>,
     evaluate: &mut Evaluate<'_>,
 ) -> Result<Start, StartError> {
-    let paths = find_paths(dimension, seed, options, evaluate)?;
+    let mut rng = generator(seed, Stream::Start, 0);
+    let uniform = || rng.random_range(-1.0..1.0);
+    let mut number = 0;
+    let propose = |point: &mut [f64]| {
+        propose(number, point);
+        number += 1;
+    };
+    if dimension > options.path_limit {
+        let point = first_point(dimension, uniform, propose, evaluate)?;
+        let mut rng = generator(seed, Stream::Start, 1);
+        return narrow_start(point, || StandardNormal.sample(&mut rng), evaluate);
+    }
+    let points = initial_points(
+        dimension,
+        options.starts.max(1),
+        uniform,
+        propose,
+        evaluate,
+    )?;
+    let paths = find_paths(points, dimension, seed, options, evaluate)?;
     match refined(&paths, dimension, seed, options, evaluate) {
         Err(error) if error.is_interruption() => Ok(unrefined(&paths, options.dense_limit)),
         start => start,
@@ -163,15 +201,12 @@ fn unrefined(paths: &[PathResult], dense_limit: usize) -> Start {
 
 /// The paths, by falling ELBO of their best Gaussian.
 fn find_paths(
+    points: Vec<InitialPoint>,
     dimension: usize,
     seed: u64,
     options: &StartOptions,
     evaluate: &mut Evaluate<'_>,
 ) -> Result<Vec<PathResult>, StartError> {
-    let mut rng = generator(seed, Stream::Start, 0);
-    let uniform = || rng.random_range(-1.0..1.0);
-    let points: Vec<InitialPoint> =
-        initial_points(dimension, options.starts.max(1), uniform, evaluate)?;
     let noise = standard_noise(seed, 2, dimension, options.path_draws.max(2));
     let lbfgs = LbfgsOptions {
         max_iterations: options.path_steps,

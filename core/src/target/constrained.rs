@@ -25,6 +25,10 @@ pub struct Parameter {
     pub block: Block,
     /// How many entries of the unconstrained vector it takes; zero outside [`Block::Parameters`].
     pub unconstrained: usize,
+    /// Whether these are the weights of a network. They are many, and no reader looks at one of them; so they have no columns
+    /// among the draws.
+    #[serde(default)]
+    pub weights: bool,
 }
 
 impl Parameter {
@@ -35,6 +39,7 @@ impl Parameter {
             shape: vec![],
             block: Block::Parameters,
             unconstrained: 1,
+            weights: false,
         }
     }
 
@@ -45,11 +50,23 @@ impl Parameter {
             shape: vec![size],
             block: Block::Parameters,
             unconstrained: size,
+            weights: false,
         }
     }
 
-    /// The names of its entries, `name[1,2]`, indices from one, the last index slowest as in Stan's output.
+    /// A network's weights, `size` of them.
+    pub fn weights(name: impl Into<String>, size: usize) -> Self {
+        Parameter {
+            weights: true,
+            ..Parameter::vector(name, size)
+        }
+    }
+
+    /// The names of its entries, `name[1,2]`, indices from one, the last index slowest as in Stan's output. Weights have none.
     pub fn columns(&self) -> Vec<String> {
+        if self.weights {
+            return Vec::new();
+        }
         if self.shape.is_empty() {
             return vec![self.name.clone()];
         }
@@ -86,7 +103,7 @@ pub struct Constrained {
 }
 
 impl Constrained {
-    /// S, the number of draws.
+    /// S, the number of draws; zero where there are no columns.
     pub fn draws(&self) -> usize {
         if self.columns.is_empty() {
             0

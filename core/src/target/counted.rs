@@ -144,6 +144,10 @@ impl Target for Counted<'_> {
         self.target.constrain_parameters(theta)
     }
 
+    fn propose_start(&self, seed: u64, point: &mut [f64]) {
+        self.target.propose_start(seed, point);
+    }
+
     fn placement(&self) -> &Placement {
         self.target.placement()
     }

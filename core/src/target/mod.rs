@@ -129,6 +129,10 @@ pub trait Target: Send + Sync {
         Ok(all.without(Block::GeneratedQuantities))
     }
 
+    /// Changes a point that a search is about to start from, uniform in a cube about the origin, where the target knows better:
+    /// the weights of networks have their own random beginnings, since zero is a saddle point. `seed` tells points apart.
+    fn propose_start(&self, _seed: u64, _point: &mut [f64]) {}
+
     /// Where the target computes, and in what precision; points must be there too.
     fn placement(&self) -> &Placement;
 

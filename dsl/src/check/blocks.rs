@@ -30,6 +30,7 @@ impl Checker {
             data,
             transformed_data,
             parameters,
+            networks: std::mem::take(&mut self.networks),
             transformed_parameters,
             model,
             generated_quantities,

@@ -37,6 +37,13 @@ impl Checker {
         conditional: bool,
         span: Span,
     ) -> hir::Expression {
+        if let Some(network) = self.network_of(&name.name) {
+            self.check_bar(name, args, conditional);
+            return self.apply(network, name, args, span);
+        }
+        if let Some(weights) = self.initial_weights(name, args, span) {
+            return weights;
+        }
         let normalised = suffix::normalised(&name.name);
         let defined = match &normalised {
             Some(normalised) if !self.is_function(&name.name) => normalised.as_str(),
@@ -97,7 +104,11 @@ impl Checker {
             return Diagnostic::error(name.span, format!("`{text}` is a variable, not a function"))
                 .label("called here")
                 .related(binding.span, "declared here")
-                .help(format!("write `{text}[...]` for its elements"));
+                .help(format!("write `{text}[...]` for its elements"))
+                .note(
+                    "networks can be called where they are declared, but are plain vectors of weights \
+                     as arguments of functions",
+                );
         }
         let own = self.functions.iter().map(|function| function.name.as_str());
         let diagnostic = Diagnostic::error(name.span, format!("there is no function `{text}`"))

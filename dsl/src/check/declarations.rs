@@ -67,7 +67,7 @@ impl Checker {
     }
 
     /// Brings a declared variable into scope.
-    fn declare_variable(&mut self, name: &ast::Ident, type_: Type) -> Slot {
+    pub(super) fn declare_variable(&mut self, name: &ast::Ident, type_: Type) -> Slot {
         let block = self.context.block;
         let global = self.context.top_level && block != Block::Model;
         let role = if global {

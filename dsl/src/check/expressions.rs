@@ -264,7 +264,8 @@ impl Checker {
                 expression.type_.scalar() == Type::Int || all(args)
             }
             ExpressionKind::Array(items) | ExpressionKind::Row(items) => all(items),
-            ExpressionKind::Target => false,
+            ExpressionKind::Target | ExpressionKind::Apply(..) => false,
+            ExpressionKind::InitialWeights(_) => true,
             ExpressionKind::Solve(solve) => solve.all().all(|part| self.is_data_only(part)),
         }
     }

@@ -14,6 +14,7 @@ mod expressions;
 mod flow;
 mod functions;
 mod indexing;
+mod networks;
 mod operators;
 mod overloads;
 mod partial_sums;
@@ -40,6 +41,7 @@ use suffix::Suffix;
 pub fn check(program: &ast::Program) -> (Option<hir::Program>, Vec<Diagnostic>) {
     let mut checker = Checker {
         functions: Vec::new(),
+        networks: Vec::new(),
         scope: Scope::default(),
         context: Context::in_block(Block::Functions),
         diagnostics: Vec::new(),
@@ -113,6 +115,7 @@ impl Context {
 struct Checker {
     /// The functions of the program by their number in the checked program.
     functions: Vec<UserSignature>,
+    networks: Vec<hir::Network>,
     scope: Scope,
     context: Context,
     diagnostics: Vec<Diagnostic>,

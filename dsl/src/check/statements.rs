@@ -55,6 +55,10 @@ impl Checker {
                 }
                 return;
             }
+            ast::StmtKind::Network(network) => {
+                self.misplaced_network(network);
+                return;
+            }
             ast::StmtKind::Assign { target, op, value } => self.assign(target, *op, value),
             ast::StmtKind::TargetPlus(value) => Some(self.target_plus(value, span)),
             ast::StmtKind::JacobianPlus(_) => {
@@ -320,12 +324,16 @@ impl Checker {
         self.context = super::Context::in_block(block);
         let mut declarations = Vec::new();
         for statement in statements {
-            if let ast::StmtKind::Declare { ty, names } = &statement.kind {
-                declarations.extend(
-                    self.declarations(ty, names)
-                        .into_iter()
-                        .map(|(declaration, _)| declaration),
-                );
+            match &statement.kind {
+                ast::StmtKind::Declare { ty, names } => {
+                    let checked = self.declarations(ty, names).into_iter();
+                    declarations.extend(checked.map(|(declaration, _)| declaration));
+                }
+                ast::StmtKind::Network(network) if block == Block::Parameters => {
+                    declarations.extend(self.network(network));
+                }
+                ast::StmtKind::Network(network) => self.misplaced_network(network),
+                _ => {}
             }
         }
         declarations

@@ -160,7 +160,7 @@ fn describe(element: &Element, array_axes: usize, dims: &[usize]) -> String {
     let element = match element {
         Element::Int => "int".to_string(),
         Element::Real => "real".to_string(),
-        Element::Vector(_) => format!("vector[{}]", list(inner)),
+        Element::Vector(_) | Element::Weights(_) => format!("vector[{}]", list(inner)),
         Element::RowVector(_) => format!("row_vector[{}]", list(inner)),
         Element::Matrix(..) => format!("matrix[{}]", list(inner)),
     };

@@ -12,15 +12,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
-use firebrand_core::{Block, Parameter, TargetError};
-use firebrand_graph::Expr;
+use burn::tensor::Tensor;
+use firebrand_core::{Block, Parameter, TargetError, to_host};
+use firebrand_graph::{Array, Expr};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::hir::{self, Slot};
 use crate::library::Requirement;
 use crate::stage::{Interpreter, Unfit};
-use crate::stager::declarations;
+use crate::stager::{Networks, declarations};
 use crate::value::Value;
 use columns::{Generated, Variable};
 
@@ -39,7 +40,8 @@ pub(crate) struct Generator {
     program: Arc<hir::Program>,
     /// Data and transformed data.
     environment: Vec<(Slot, Value)>,
-    /// Parameters and transformed parameters, in the order of their columns.
+    networks: Networks,
+    /// Parameters and transformed parameters, in the order of their columns; the weights of networks have none.
     inputs: Vec<Variable>,
     /// The generated quantities whose sizes are known before any draw is, in the order of their columns.
     outputs: Vec<Variable>,
@@ -51,6 +53,8 @@ struct Draws<'a> {
     /// Their parameters and transformed parameters, row by row.
     values: &'a [f64],
     width: usize,
+    /// On the unconstrained scale, where the weights of networks are.
+    theta: &'a Tensor<2>,
     seed: u64,
     cancelled: &'a AtomicBool,
 }
@@ -59,6 +63,16 @@ impl<'a> Draws<'a> {
     fn row(&self, draw: usize) -> &'a [f64] {
         &self.values[draw * self.width..(draw + 1) * self.width]
     }
+
+    /// The weights of a network, one row for each of these draws.
+    fn weights(&self, draws: &[usize], first: usize, count: usize) -> Value {
+        let of = |draw: &usize| {
+            let row = self.theta.clone().narrow(0, *draw, 1);
+            to_host(&row.narrow(1, first, count))
+        };
+        let data = draws.iter().flat_map(of).collect();
+        Value::Real(Array::new([draws.len(), count], data).into())
+    }
 }
 
 impl Generator {
@@ -66,6 +80,7 @@ impl Generator {
         program: &Arc<hir::Program>,
         environment: Vec<(Slot, Value)>,
         parameters: &[Parameter],
+        networks: &Networks,
     ) -> Self {
         let declared = program
             .parameters
@@ -73,6 +88,7 @@ impl Generator {
             .chain(declarations(&program.transformed_parameters));
         let inputs = declared
             .zip(parameters)
+            .filter(|(_, parameter)| !parameter.weights)
             .map(|(declaration, parameter)| Variable::new(declaration, &parameter.shape))
             .collect();
         let mut interpreter = Interpreter::new(program);
@@ -96,11 +112,13 @@ impl Generator {
                 shape: dims.to_vec(),
                 block: Block::GeneratedQuantities,
                 unconstrained: 0,
+                weights: false,
             });
         }
         Generator {
             program: Arc::clone(program),
             environment,
+            networks: networks.clone(),
             inputs,
             outputs,
             parameters,
@@ -112,17 +130,18 @@ impl Generator {
         &self.parameters
     }
 
-    /// Appends generated quantities to each draw's row: NaN in the draws that the block rejects.
+    /// Appends generated quantities to the row of each draw, at `theta` on the unconstrained scale: NaN in the draws that the block rejects.
     ///
     /// # Errors
     /// What the block does wrong, in a sentence, if no draw is spared; and that it was interrupted.
     pub(crate) fn extend(
         &self,
         values: Vec<f64>,
-        draws: usize,
+        theta: &Tensor<2>,
         seed: u64,
         cancelled: &AtomicBool,
     ) -> Result<Vec<f64>, TargetError> {
+        let draws = theta.dims()[0];
         if self.program.generated_quantities.is_empty() || draws == 0 {
             return Ok(values);
         }
@@ -130,6 +149,7 @@ impl Generator {
         let all = Draws {
             values: &values,
             width,
+            theta,
             seed,
             cancelled,
         };
@@ -168,7 +188,8 @@ impl Generator {
         };
         // Local variables are mostly as long as the data.
         let data = self.environment.iter().filter_map(longest).max();
-        let numbers = variables.map(Variable::size).sum::<usize>() + data.unwrap_or(0);
+        let weights: usize = self.networks.iter().map(|(built, ..)| built.weights()).sum();
+        let numbers = variables.map(Variable::size).sum::<usize>() + data.unwrap_or(0) + weights;
         (MOST_NUMBERS / numbers.max(1))
             .min(draws.div_ceil(FEWEST_BLOCKS))
             .clamp(1, MOST_DRAWS)
@@ -238,6 +259,7 @@ impl Generator {
     ) -> Result<(), Unfit> {
         let mut interpreter = Interpreter::new(&self.program);
         interpreter.cancelled = Some(all.cancelled);
+        interpreter.networks = Arc::clone(&self.networks.built);
         for (slot, value) in &self.environment {
             interpreter.set(*slot, value.clone());
         }
@@ -252,6 +274,9 @@ impl Generator {
             let rows = draws.iter().map(|draw| all.row(*draw));
             interpreter.set_by_draw(input.slot, input.of_rows(rows, start));
             start += input.size();
+        }
+        for (built, slot, first) in self.networks.iter() {
+            interpreter.set_by_draw(slot, all.weights(draws, first, built.weights()));
         }
         interpreter.run_draws(&self.program.generated_quantities)?;
         let mut start = 0;

@@ -41,6 +41,7 @@ fn generate(generator: &Generator, draws: &[usize]) -> (Vec<Vec<f64>>, bool) {
     let all = Draws {
         values: &values,
         width: 2,
+        theta: &Placement::cpu().matrix(values.clone(), [DRAWS, 2]),
         seed: 5,
         cancelled: &cancelled,
     };

@@ -26,6 +26,7 @@ impl Interpreter<'_> {
                 dims.push(self.size(rows, scope)?);
                 dims.push(self.size(columns, scope)?);
             }
+            Element::Weights(network) => dims.push(self.networks[*network].weights()),
         }
         Ok(dims)
     }

@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::dependence::{Access, Region, Remedy};
 use super::lanes::Lanes;
+use super::networks::Built;
 use super::storage::Variable;
 use crate::hir::{self, Slot};
 use crate::library::{Failure, Requirement};
@@ -70,6 +71,8 @@ pub struct Interpreter<'p> {
     /// The lanes that are draws, where a block runs for many of them.
     pub(crate) draws: Option<Scope>,
     pub(crate) printed: Vec<String>,
+    /// The program's networks, once data are known.
+    pub(crate) networks: Arc<Vec<Built>>,
     /// Whether loops may run their iterations together. The other way is slow and obvious: tests compare the two.
     pub(crate) in_lanes: bool,
     sources: u32,
@@ -97,6 +100,7 @@ impl<'p> Interpreter<'p> {
             cancelled: None,
             draws: None,
             printed: Vec::new(),
+            networks: Arc::default(),
             in_lanes: true,
             sources: 0,
         }

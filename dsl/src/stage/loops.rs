@@ -372,7 +372,9 @@ pub(crate) fn mentions(expression: &Expression, slot: Slot) -> bool {
     let any = |parts: &[Expression]| parts.iter().any(|part| mentions(part, slot));
     match &expression.kind {
         ExpressionKind::Variable(read) => *read == slot,
-        ExpressionKind::Int(_) | ExpressionKind::Real(_) => false,
+        ExpressionKind::Int(_) | ExpressionKind::Real(_) | ExpressionKind::InitialWeights(_) => {
+            false
+        }
         // The density so far may depend on anything.
         ExpressionKind::Target => true,
         ExpressionKind::Unary(_, x) => mentions(x, slot),
@@ -397,6 +399,7 @@ pub(crate) fn mentions(expression: &Expression, slot: Slot) -> bool {
         }
         ExpressionKind::Array(parts) | ExpressionKind::Row(parts) => any(parts),
         ExpressionKind::Solve(solve) => solve.all().any(|part| mentions(part, slot)),
+        ExpressionKind::Apply(_, argument) => mentions(argument, slot),
     }
 }
 

@@ -17,6 +17,7 @@ mod interpreter;
 mod lanes;
 mod loops;
 mod matrices;
+mod networks;
 mod operators;
 mod statements;
 mod storage;
@@ -25,4 +26,5 @@ mod tests;
 
 pub(crate) use draws::Unfit;
 pub use interpreter::{Interpreter, StageError};
+pub(crate) use networks::Built;
 pub(crate) use interpreter::{Scope, Staged, Stop};

@@ -22,6 +22,8 @@ pub enum StmtKind {
         /// The names, at least one.
         names: Vec<Declarator>,
     },
+    /// `network name = architecture(args);`
+    Network(NetworkDecl),
     /// `target_variable = value;` and its compound forms.
     Assign {
         /// What is assigned to.
@@ -104,6 +106,26 @@ pub enum StmtKind {
     Empty,
     /// Something that could not be read, already reported.
     Error,
+}
+
+/// The declaration of a network, whose weights are parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NetworkDecl {
+    /// The declared name.
+    pub name: Ident,
+    /// The architecture.
+    pub architecture: Ident,
+    /// What it is made from.
+    pub args: Vec<NetworkArg>,
+}
+
+/// `value` or `name = value` among the arguments of an architecture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NetworkArg {
+    /// The name, if written.
+    pub name: Option<Ident>,
+    /// The value: a variable that is not declared may be meant as a word, as in `activation = tanh`.
+    pub value: Expr,
 }
 
 /// One name of a declaration.

@@ -5,6 +5,7 @@
 
 mod expressions;
 mod literals;
+mod networks;
 mod program;
 mod recovery;
 mod simple_statements;

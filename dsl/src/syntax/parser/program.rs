@@ -159,7 +159,7 @@ impl Parser<'_> {
         let name = kind.name();
         for statement in statements {
             let (span, what) = match &statement.kind {
-                StmtKind::Error | StmtKind::Empty => continue,
+                StmtKind::Error | StmtKind::Empty | StmtKind::Network(_) => continue,
                 StmtKind::Declare { names, .. } => {
                     match names.iter().find_map(|n| n.value.as_ref()) {
                         Some(value) => (value.span, "a definition"),

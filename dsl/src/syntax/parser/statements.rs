@@ -108,6 +108,7 @@ impl Parser<'_> {
                     .note("`else` comes right after the branch of an `if`"),
             )),
             _ if self.at_type() => self.declaration(place),
+            _ if self.at_network() => self.network(),
             _ => self.simple_statement(),
         }
     }
