@@ -6,6 +6,9 @@ use std::process::Command;
 use firebrand::core::{Batch, to_host};
 use firebrand::{Data, Model, Placement, Posterior, Target};
 
+/// Posteriors of weights have many modes, and curved ones: what a Gaussian gets wrong in them is rightly found.
+const NETWORKS: [&str; 1] = ["helmets"];
+
 /// Names of the folders of examples, sorted.
 fn examples() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
@@ -101,11 +104,13 @@ fn run_files_fit() {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{name}: {errors}");
         let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_ne!(
-            printed["verdict"], "do not trust",
-            "{name}: {}",
-            printed["because"]
-        );
+        if !NETWORKS.contains(&name.as_str()) {
+            assert_ne!(
+                printed["verdict"], "do not trust",
+                "{name}: {}",
+                printed["because"]
+            );
+        }
         assert_eq!(printed["notes"].as_array().map(Vec::len), Some(0), "{name}");
     }
 }

@@ -137,7 +137,11 @@ fn a_network_of_parameters_has_derivatives_in_both() {
     assert!(score_error(&posterior, &points(&posterior, 1)) < 1e-8);
     let both = constrained(&posterior, &points(&posterior, 3));
     let names: Vec<&str> = both.columns.iter().map(|c| c.name.as_str()).collect();
-    assert_eq!(names, ["tau", "twice[1]", "twice[2]"], "weights have no columns");
+    assert_eq!(
+        names,
+        ["tau", "twice[1]", "twice[2]"],
+        "weights have no columns"
+    );
 }
 
 #[test]
@@ -217,7 +221,9 @@ fn refusal(text: &str) -> String {
 #[test]
 fn what_cannot_be_is_refused_with_its_place_and_a_remedy() {
     let declared = |network: &str, rest: &str| {
-        refusal(&format!("{DECLARED} parameters {{ network f = {network}; }} {rest}"))
+        refusal(&format!(
+            "{DECLARED} parameters {{ network f = {network}; }} {rest}"
+        ))
     };
     let said = |report: &str, parts: &[&str]| {
         for part in parts {
@@ -230,7 +236,10 @@ fn what_cannot_be_is_refused_with_its_place_and_a_remedy() {
     );
     said(
         &declared("mlp(2, {3}, 1, relu, 5)", ""),
-        &["takes 4 arguments at most", "mlp(inputs, hidden, outputs, activation)"],
+        &[
+            "takes 4 arguments at most",
+            "mlp(inputs, hidden, outputs, activation)",
+        ],
     );
     said(
         &declared("mlp(2, {3}, 1, activatoin = relu)", ""),
@@ -240,9 +249,15 @@ fn what_cannot_be_is_refused_with_its_place_and_a_remedy() {
         &declared("mlp(2, {3}, 1, activation = wavy)", ""),
         &["`activation` takes Activation", "tanh"],
     );
-    said(&declared("mlp(2, {3})", ""), &["`outputs` must be at least 1"]);
     said(
-        &declared("mlp(3, {3}, 1)", "model { for (n in 1:N) y[n] ~ normal(f(x[n])[1], 1); }"),
+        &declared("mlp(2, {3})", ""),
+        &["`outputs` must be at least 1"],
+    );
+    said(
+        &declared(
+            "mlp(3, {3}, 1)",
+            "model { for (n in 1:N) y[n] ~ normal(f(x[n])[1], 1); }",
+        ),
         &["f takes rows of 3 numbers, but this one has 2"],
     );
     said(
@@ -251,14 +266,20 @@ fn what_cannot_be_is_refused_with_its_place_and_a_remedy() {
     );
     said(
         &refusal("model { network f = mlp(2, {3}, 1); }"),
-        &["the weights of a network are parameters", "`parameters` block"],
+        &[
+            "the weights of a network are parameters",
+            "`parameters` block",
+        ],
     );
     said(
         &refusal(
             "functions { vector g(vector f, vector x) { return f(x); } }
              parameters { network f = mlp(2, {3}, 1); }",
         ),
-        &["`f` is a variable, not a function", "networks can be called where they are declared"],
+        &[
+            "`f` is a variable, not a function",
+            "networks can be called where they are declared",
+        ],
     );
 }
 

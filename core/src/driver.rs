@@ -8,7 +8,8 @@ use course::{Clock, Course};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Checkpoint, Keeper};
-use crate::family::{Approximation, Family};
+use crate::family::{Approximation, Family, check_dense};
+use crate::gaussian::Structure;
 use crate::inference::{Inference, InferenceError, Running, StepContext, StepError, StepReport};
 use crate::lost::Lost;
 use crate::panics::{Panic, caught};
@@ -170,6 +171,10 @@ pub fn fit_within(
         .check(inference.name(), family.name(), &family.capabilities())?;
     if target.dimension() == 0 {
         return Err(InferenceError::NoParameters);
+    }
+    // Before a start is searched for, which takes a while in so many dimensions.
+    if family.capabilities().gaussian == Some(Structure::Dense) {
+        check_dense(target.dimension())?;
     }
     let resumed = surroundings.resume.take();
     let clock = Clock::from(resumed.as_ref().map_or(0.0, |earlier| earlier.seconds));

@@ -38,9 +38,37 @@ pub enum FamilyError {
         /// The operation, as a verb phrase.
         operation: String,
     },
+    /// A matrix of these dimensions is too large to be worked with.
+    #[error(
+        "a covariance of {dimension} dimensions takes {bytes} bytes, and the time for it grows with the cube of them: matrices are \
+         refused above {MOST_DENSE} dimensions; `mean-field` and `low-rank` grow with the dimension alone"
+    )]
+    TooLarge {
+        /// The dimension.
+        dimension: usize,
+        /// What one matrix of that size takes.
+        bytes: u128,
+    },
     /// The family failed in its own words.
     #[error("{0}")]
     Other(String),
+}
+
+/// The dimension above which no matrix `[D, D]` is made: it takes 3.2 gigabytes there, and algorithms hold several.
+pub const MOST_DENSE: usize = 20_000;
+
+/// Refuses matrices `[D, D]` above [`MOST_DENSE`] dimensions.
+///
+/// # Errors
+/// [`FamilyError::TooLarge`].
+pub fn check_dense(dimension: usize) -> Result<(), FamilyError> {
+    if dimension <= MOST_DENSE {
+        return Ok(());
+    }
+    Err(FamilyError::TooLarge {
+        dimension,
+        bytes: 8 * (dimension as u128).pow(2),
+    })
 }
 
 impl FamilyError {

@@ -6,7 +6,7 @@ use faer::linalg::solvers::Llt;
 use faer::{Mat, MatRef, Side};
 use serde::{Deserialize, Serialize};
 
-use crate::family::FamilyError;
+use crate::family::{FamilyError, check_dense};
 use crate::low_rank::LowRank;
 
 /// Which covariances a Gaussian family can hold, from the narrowest to the widest.
@@ -76,8 +76,9 @@ impl Covariance {
     /// The lower Cholesky factor L, with L L' the covariance.
     ///
     /// # Errors
-    /// [`FamilyError::NotPositiveDefinite`], also when an entry is not finite.
+    /// [`FamilyError::NotPositiveDefinite`], also when an entry is not finite; [`FamilyError::TooLarge`].
     pub fn cholesky(&self) -> Result<Mat<f64>, FamilyError> {
+        check_dense(self.dimension())?;
         match self {
             Covariance::Diagonal(variances) => {
                 if !variances.iter().all(|v| v.is_finite() && *v > 0.0) {

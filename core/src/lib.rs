@@ -40,7 +40,10 @@ mod trace;
 pub use checkpoint::{Checkpoint, Keeper};
 pub use draws::Draws;
 pub use driver::{Ended, Fit, FitOptions, Moment, Surroundings, fit, fit_within};
-pub use family::{Approximation, Family, FamilyCapabilities, FamilyError, Sample, SampleCotangent};
+pub use family::{
+    Approximation, Family, FamilyCapabilities, FamilyError, MOST_DENSE, Sample, SampleCotangent,
+    check_dense,
+};
 pub use gaussian::{Covariance, Gaussian, GaussianStart, Structure, cholesky};
 pub use inference::{
     Inference, InferenceError, Progress, Requirements, Running, StepContext, StepError, StepReport,
@@ -55,7 +58,8 @@ pub use placement::{Placement, Precision, from_mat, to_host, to_mat};
 pub use randomness::{Stream, generator, noise, normals};
 pub use reference::{Comparison, Deviation, Moments, Reference, Spread};
 pub use registry::{
-    ChoiceError, Chosen, FamilyPlugin, InferencePlugin, NetworkPlugin, Plugin, SourcePlugin, TargetPlugin,
+    ChoiceError, Chosen, FamilyPlugin, InferencePlugin, NetworkPlugin, Plugin, SourcePlugin,
+    TargetPlugin,
 };
 pub use source::{Located, SourceError, TargetSource};
 pub use stop::{Stop, StopReason};

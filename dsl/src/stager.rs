@@ -46,7 +46,9 @@ impl Networks {
     /// The networks with their places.
     pub fn iter(&self) -> impl Iterator<Item = (&Built, Slot, usize)> {
         let places = self.places.iter();
-        places.zip(&*self.built).map(|((slot, first), built)| (built, *slot, *first))
+        places
+            .zip(&*self.built)
+            .map(|((slot, first), built)| (built, *slot, *first))
     }
 }
 

@@ -129,7 +129,12 @@ fn what_is_known_is_computed_at_once() {
     let (x, w) = (numbers(2 * INPUTS), numbers(WEIGHTS));
     let first = (x[0] * w[0] + x[1] * w[OUTPUTS]).tanh();
     assert!((known.data()[0] - first).abs() < 1e-15);
-    assert!(graph.apply(&layer(), &weights, &rows(0)).as_data().is_some());
+    assert!(
+        graph
+            .apply(&layer(), &weights, &rows(0))
+            .as_data()
+            .is_some()
+    );
 }
 
 #[test]

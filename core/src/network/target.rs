@@ -104,7 +104,10 @@ where
     L: Fn(&M, &Batch) -> Tensor<1> + Send + Sync,
 {
     fn dimension(&self) -> usize {
-        self.parameters.iter().map(|tensor| tensor.unconstrained).sum()
+        self.parameters
+            .iter()
+            .map(|tensor| tensor.unconstrained)
+            .sum()
     }
 
     fn log_density_and_score(
@@ -122,7 +125,8 @@ where
         let (mut log_density, mut valid, mut scores) = (Vec::new(), Vec::new(), Vec::new());
         for draw in 0..draws {
             let (value, score) = self.evaluate(theta, draw, batch);
-            let finite = value.is_finite() && to_host(&score.clone().sum()).iter().all(|x| x.is_finite());
+            let finite =
+                value.is_finite() && to_host(&score.clone().sum()).iter().all(|x| x.is_finite());
             log_density.push(if finite { value } else { f64::NEG_INFINITY });
             valid.push(finite);
             scores.push(if finite { score } else { score.zeros_like() });

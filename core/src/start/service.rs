@@ -66,13 +66,7 @@ pub fn find_start(
         let seed = generator(seed, Stream::Weights, number).random();
         target.propose_start(seed, point);
     };
-    let found = search(
-        target.dimension(),
-        seed,
-        options,
-        &propose,
-        &mut evaluate,
-    );
+    let found = search(target.dimension(), seed, options, &propose, &mut evaluate);
     found.map_err(|error| match error {
         StartError::Target(error) => error.into(),
         StartError::NoValidDraw { .. } => InferenceError::Start(error.to_string()),
@@ -107,13 +101,7 @@ fn search(
         let mut rng = generator(seed, Stream::Start, 1);
         return narrow_start(point, || StandardNormal.sample(&mut rng), evaluate);
     }
-    let points = initial_points(
-        dimension,
-        options.starts.max(1),
-        uniform,
-        propose,
-        evaluate,
-    )?;
+    let points = initial_points(dimension, options.starts.max(1), uniform, propose, evaluate)?;
     let paths = find_paths(points, dimension, seed, options, evaluate)?;
     match refined(&paths, dimension, seed, options, evaluate) {
         Err(error) if error.is_interruption() => Ok(unrefined(&paths, options.dense_limit)),

@@ -96,7 +96,8 @@ impl Checker {
                         .suggest(&name.name, schema.iter().map(|field| field.name))
                 }
                 (None, None) => {
-                    let message = format!("`{}` takes {} arguments at most", plugin.name, schema.len());
+                    let message =
+                        format!("`{}` takes {} arguments at most", plugin.name, schema.len());
                     Diagnostic::error(arg.value.span, message).label("one too many")
                 }
             };
@@ -113,13 +114,17 @@ impl Checker {
             return Some(NetworkOption::Word(word.name.clone()));
         }
         let value = self.expression(value);
-        let fits = matches!(value.type_, Type::Int | Type::Real) || value.type_ == Type::Int.array();
+        let fits =
+            matches!(value.type_, Type::Int | Type::Real) || value.type_ == Type::Int.array();
         let problem = if value.type_ == Type::Unknown {
             return None;
         } else if !fits {
             let found = format!("found `{}`", value.type_);
-            Diagnostic::error(value.span, "an architecture is made from numbers and arrays of ints")
-                .label(found)
+            Diagnostic::error(
+                value.span,
+                "an architecture is made from numbers and arrays of ints",
+            )
+            .label(found)
         } else if !self.is_data_only(&value) {
             Diagnostic::error(value.span, "the size of a network must be known from data")
                 .label("depends on parameters")
@@ -133,7 +138,9 @@ impl Checker {
     /// The number of the network that a name stands for here.
     pub(super) fn network_of(&self, name: &str) -> Option<usize> {
         let slot = self.scope.find(name)?.slot;
-        self.networks.iter().position(|network| network.slot == slot)
+        self.networks
+            .iter()
+            .position(|network| network.slot == slot)
     }
 
     /// `f(x)`

@@ -188,7 +188,11 @@ impl Generator {
         };
         // Local variables are mostly as long as the data.
         let data = self.environment.iter().filter_map(longest).max();
-        let weights: usize = self.networks.iter().map(|(built, ..)| built.weights()).sum();
+        let weights: usize = self
+            .networks
+            .iter()
+            .map(|(built, ..)| built.weights())
+            .sum();
         let numbers = variables.map(Variable::size).sum::<usize>() + data.unwrap_or(0) + weights;
         (MOST_NUMBERS / numbers.max(1))
             .min(draws.div_ceil(FEWEST_BLOCKS))

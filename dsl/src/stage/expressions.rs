@@ -47,9 +47,7 @@ impl Interpreter<'_> {
             ExpressionKind::Array(parts) => self.stack(parts, &expression.type_, scope),
             ExpressionKind::Row(parts) => self.stack(parts, &expression.type_, scope),
             ExpressionKind::Solve(solve) => self.solve(solve, span, scope),
-            ExpressionKind::Apply(network, argument) => {
-                self.apply(*network, argument, span, scope)
-            }
+            ExpressionKind::Apply(network, argument) => self.apply(*network, argument, span, scope),
             ExpressionKind::InitialWeights(network) => self.initial_weights(*network, span),
             ExpressionKind::Target => {
                 let total = self.target();

@@ -26,5 +26,5 @@ mod tests;
 
 pub(crate) use draws::Unfit;
 pub use interpreter::{Interpreter, StageError};
-pub(crate) use networks::Built;
 pub(crate) use interpreter::{Scope, Staged, Stop};
+pub(crate) use networks::Built;

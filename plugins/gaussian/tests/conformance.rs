@@ -130,3 +130,17 @@ fn single_precision_agrees_with_double_to_its_rounding() {
         }
     }
 }
+
+#[test]
+fn a_matrix_of_too_many_dimensions_is_refused_with_its_size() {
+    let start = GaussianStart::standard(30_000);
+    let refused = FullRank.start(30_000, &start, &Placement::cpu());
+    let message = refused.err().map(|error| error.to_string());
+    let message = message.expect("seven gigabytes are not taken");
+    assert!(
+        message.contains("30000 dimensions takes 7200000000 bytes"),
+        "{message}"
+    );
+    assert!(message.contains("`mean-field`"), "{message}");
+    assert!(MeanField.start(30_000, &start, &Placement::cpu()).is_ok());
+}

@@ -50,7 +50,8 @@ struct Passed {
 impl Plugin for Mlp {
     type Options = MlpOptions;
     const NAME: &'static str = "mlp";
-    const DOC: &'static str = "Multilayer perceptron: fully connected layers with an activation between them.";
+    const DOC: &'static str =
+        "Multilayer perceptron: fully connected layers with an activation between them.";
 
     fn new(options: MlpOptions) -> Result<Self, OptionsError> {
         let MlpOptions {

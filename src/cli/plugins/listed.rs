@@ -34,10 +34,14 @@ pub fn all() -> Vec<Listed> {
     let sources = registry::sources()
         .into_iter()
         .map(|plugin| Listed::of("source", plugin, |_| Vec::new()));
+    let networks = registry::networks()
+        .into_iter()
+        .map(|plugin| Listed::of("network", plugin, |_| Vec::new()));
     inferences
         .chain(families)
         .chain(targets)
         .chain(sources)
+        .chain(networks)
         .collect()
 }
 

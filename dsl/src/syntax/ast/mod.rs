@@ -11,8 +11,7 @@ mod types;
 pub use expressions::{BinaryOp, Expr, ExprKind, Index, UnaryOp};
 pub use statements::{
     AssignOp, Declarator, ForRange, LValue, LValueKind, MessageKind, NetworkArg, NetworkDecl,
-    Printable, Stmt, StmtKind,
-    Truncation,
+    Printable, Stmt, StmtKind, Truncation,
 };
 pub use types::{BaseType, Constraint, DeclElement, DeclType, UnsizedElement, UnsizedType};
 

@@ -338,8 +338,8 @@ impl Step {
                 let width = block.width(to.memory);
                 let (to, rest) = split(memory, block.position(*to, 0), count * width);
                 // Solvers have draws first, as callers do.
-                let arguments = arguments
-                    .map(|(place, rows)| draws_first(block, &rest, place, rows, width));
+                let arguments =
+                    arguments.map(|(place, rows)| draws_first(block, &rest, place, rows, width));
                 let arguments = arguments.each_ref().map(Vec::as_slice);
                 let solution = problem.solve(arguments, systems * width, *sensitivities);
                 transpose::draws_last(to, &solution, *count);

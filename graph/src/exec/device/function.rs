@@ -16,13 +16,7 @@ pub(super) fn evaluate(
     let rows = |value: Value| Tensor::<3>::from_dispatch(value.permute(&[2, 0, 1]).tensor);
     let weights = Tensor::<2>::from_dispatch(weights.permute(&[1, 0]).tensor);
     let draws = dims[dims.len() - 1];
-    let result = function.evaluate(
-        pullback,
-        weights,
-        rows(inputs),
-        cotangent.map(rows),
-        draws,
-    );
+    let result = function.evaluate(pullback, weights, rows(inputs), cotangent.map(rows), draws);
     let size = dims[..dims.len() - 1].iter().product();
     let value = Value {
         tensor: result.into_dispatch(),
