@@ -91,9 +91,9 @@ fn a_perceptron_is_the_same_as_its_matrix_algebra() {
         "{DECLARED}
          parameters {{ vector[33] w; real<lower=0> tau; }}
          transformed parameters {{
-           matrix[N, 1] out = tanh(tanh(X * to_matrix(w[1:6], 2, 3, 0) + rep_matrix(w[7:9]', N))
-             * to_matrix(w[10:21], 3, 4, 0) + rep_matrix(w[22:25]', N))
-             * to_matrix(w[26:29], 4, 1, 0) + w[30];
+           matrix[N, 1] out = tanh(tanh(X * to_matrix(w[1:6], 2, 3) + rep_matrix(w[7:9]', N))
+             * to_matrix(w[10:21], 3, 4) + rep_matrix(w[22:25]', N))
+             * to_matrix(w[26:29], 4, 1) + w[30];
          }}
          model {{ w[1:30] ~ normal(0, tau); w[31:33] ~ std_normal(); tau ~ normal(0, 1);
            y ~ normal(out[:, 1], 0.5); }}"
@@ -290,4 +290,76 @@ fn network_is_a_name_like_any_other() {
          model { network ~ normal(0, 1); initial ~ normal(network, N); }",
     );
     assert_eq!(posterior.dimension(), 3);
+}
+
+/// A file in the form of safetensors: a header in JSON, its length before it, and the numbers in single precision.
+fn safetensors(tensors: &[(&str, &[usize], &[f32])]) -> Vec<u8> {
+    let (mut entries, mut numbers) = (Vec::new(), Vec::new());
+    for (name, shape, values) in tensors {
+        let start = numbers.len();
+        numbers.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        let end = numbers.len();
+        entries.push(format!(
+            r#""{name}":{{"dtype":"F32","shape":{shape:?},"data_offsets":[{start},{end}]}}"#
+        ));
+    }
+    let header = format!("{{{}}}", entries.join(","));
+    [
+        (header.len() as u64).to_le_bytes().as_slice(),
+        header.as_bytes(),
+        &numbers,
+    ]
+    .concat()
+}
+
+#[test]
+fn weights_begin_where_a_file_has_them_and_priors_can_be_centred_there() {
+    const MODEL: &str = "data { real scale; } parameters { real a; network f = mlp(2, {1}, 1); }
+        model { a ~ std_normal(); f ~ normal(initial(f), scale); }";
+    let folder = tempfile::tempdir().unwrap();
+    let compile = |tensors: &[(&str, &[usize], &[f32])]| {
+        std::fs::write(folder.path().join("w.safetensors"), safetensors(tensors)).unwrap();
+        let json = folder.path().join("data.json");
+        std::fs::write(&json, r#"{"scale": 0.5, "f": "w.safetensors"}"#).unwrap();
+        let model = Model::parse("m", MODEL).unwrap();
+        let data = Data::from_file(&json).unwrap();
+        model.compile(&data, &Placement::cpu())
+    };
+    let posterior = compile(&[
+        ("model.layers.1.bias", &[1], &[5.0]),
+        ("layers.0.bias", &[1], &[3.0]),
+        ("layers.0.weight", &[1, 2], &[1.0, 2.0]),
+        ("layers.1.weight", &[1, 1], &[4.0]),
+        ("another", &[1], &[9.0]),
+    ])
+    .unwrap();
+    let mut point = vec![0.25; 6];
+    posterior.propose_start(1, &mut point);
+    assert_eq!(point, [0.25, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    let score = evaluated(&posterior, &[0.25, 1.5, 2.0, 3.0, 4.0, 5.0]).1;
+    assert_eq!(score, [-0.25, -2.0, 0.0, 0.0, 0.0, 0.0]);
+
+    let refused = |tensors: &[(&str, &[usize], &[f32])]| match compile(tensors) {
+        Err(report) => report.to_string(),
+        Ok(_) => panic!("compiles"),
+    };
+    let report = refused(&[("layers.0.weight", &[1, 2], &[1.0, 2.0])]);
+    let missing = "no tensor `layers.0.bias`, `layers.1.weight`, `layers.1.bias`";
+    assert!(report.contains(missing), "{report}");
+    let report = refused(&[("layers.0.weight", &[2, 1], &[1.0, 2.0])]);
+    assert!(
+        report.contains("the shape [2, 1]") && report.contains("[1, 2] in"),
+        "{report}"
+    );
+    let without = Data::from_json(r#"{"scale": 1}"#).unwrap();
+    let model = Model::parse("m", MODEL).unwrap();
+    let report = match model.compile(&without, &Placement::cpu()) {
+        Err(report) => report.to_string(),
+        Ok(_) => panic!("compiles"),
+    };
+    assert!(
+        report.contains("f has no weights to begin with"),
+        "{report}"
+    );
+    assert!(report.contains(r#""f": "FILE.safetensors""#), "{report}");
 }

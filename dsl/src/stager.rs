@@ -100,7 +100,7 @@ pub(crate) fn stage_as(
         .filter_map(|slot| Some((slot, interpreter.get(slot)?)))
         .collect();
 
-    interpreter.build_networks().map_err(one)?;
+    interpreter.build_networks(data).map_err(one)?;
     let root = interpreter.root();
     let mut sizes = Vec::new();
     for parameter in &program.parameters {

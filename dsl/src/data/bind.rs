@@ -97,10 +97,15 @@ fn bind_one(
         }
     };
     let (found_dims, numbers) = match entry {
-        Entry::Other(what) => {
+        Entry::Text(_) | Entry::Other(_) => {
+            let what = match entry {
+                Entry::Text(text) => format!("the text {text:?}"),
+                Entry::Other(what) => what.clone(),
+                Entry::Numbers { .. } => String::new(),
+            };
             return Err(Box::new(wrong(
                 format!("the data's {name} is not a number or an array of numbers"),
-                what.clone(),
+                what,
             )));
         }
         Entry::Numbers { dims, numbers } => (dims, numbers),

@@ -15,9 +15,10 @@ impl<'de> Deserialize<'de> for Entry {
             depth: 0,
         }
         .deserialize(deserializer)?;
-        Ok(match reading.other {
-            Some(other) => Entry::Other(other),
-            None => Entry::Numbers {
+        Ok(match (reading.text, reading.other) {
+            (Some(text), _) => Entry::Text(text),
+            (None, Some(other)) => Entry::Other(other),
+            (None, None) => Entry::Numbers {
                 dims: reading.dims,
                 numbers: reading.numbers,
             },
@@ -32,6 +33,8 @@ struct Reading {
     numbers: Numbers,
     scalar_depth: Option<usize>,
     other: Option<String>,
+    /// The whole variable, where it is a text.
+    text: Option<String>,
 }
 
 impl Default for Reading {
@@ -41,6 +44,7 @@ impl Default for Reading {
             numbers: Numbers::Ints(Vec::new()),
             scalar_depth: None,
             other: None,
+            text: None,
         }
     }
 }
@@ -131,6 +135,7 @@ impl<'de> Visitor<'de> for Element<'_> {
                 self.reading.real(f64::INFINITY, self.depth)
             }
             "-Inf" | "-Infinity" => self.reading.real(f64::NEG_INFINITY, self.depth),
+            other if self.depth == 0 => self.reading.text = Some(other.into()),
             other => self.reading.refuse(format!("the text {other:?}")),
         }
         Ok(())

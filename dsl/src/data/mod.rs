@@ -2,18 +2,22 @@
 
 mod bind;
 mod json;
+mod weights;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(crate) use bind::bind;
+pub(crate) use weights::read_weights;
 
 /// The variables of a data file, by name.
 #[derive(Clone, Debug, Default)]
 pub struct Data {
     pub(crate) variables: BTreeMap<String, Entry>,
+    /// Where files that it names are.
+    folder: PathBuf,
 }
 
 /// One variable of a data file.
@@ -21,6 +25,8 @@ pub struct Data {
 pub(crate) enum Entry {
     /// Numbers, the last index fastest.
     Numbers { dims: Vec<usize>, numbers: Numbers },
+    /// A text, such as the name of a file of weights.
+    Text(String),
     /// Something that no data block can declare: what it is.
     Other(String),
 }
@@ -80,13 +86,18 @@ impl Data {
         if file.metadata().map_err(unreadable)?.is_dir() {
             return Err(unreadable(std::io::Error::other("it is a folder")));
         }
-        if path
+        let zipped = path
             .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("zip"))
-        {
-            return Self::from_zip(file, &name);
-        }
-        Self::from_reader(BufReader::new(file), &name)
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
+        let data = if zipped {
+            Self::from_zip(file, &name)?
+        } else {
+            Self::from_reader(BufReader::new(file), &name)?
+        };
+        Ok(Data {
+            folder: path.parent().unwrap_or(Path::new("")).to_path_buf(),
+            ..data
+        })
     }
 
     fn from_zip(file: File, name: &str) -> Result<Self, DataError> {
@@ -109,7 +120,10 @@ impl Data {
 
     fn from_reader(reader: impl Read, name: &str) -> Result<Self, DataError> {
         match serde_json::from_reader(reader) {
-            Ok(variables) => Ok(Data { variables }),
+            Ok(variables) => Ok(Data {
+                variables,
+                ..Data::default()
+            }),
             Err(error) if error.is_io() => Err(DataError::Unreadable {
                 path: name.to_string(),
                 source: error.into(),
@@ -124,6 +138,19 @@ impl Data {
                 path: name.to_string(),
                 problem: error.to_string(),
             }),
+        }
+    }
+
+    /// The file that a variable names, relative to the data's own folder; none where the variable is not there.
+    ///
+    /// # Errors
+    /// What the variable is, if it is no name.
+    pub(crate) fn file(&self, name: &str) -> Result<Option<PathBuf>, String> {
+        match self.variables.get(name) {
+            None => Ok(None),
+            Some(Entry::Text(text)) => Ok(Some(self.folder.join(text))),
+            Some(Entry::Numbers { .. }) => Err("numbers".into()),
+            Some(Entry::Other(what)) => Err(what.clone()),
         }
     }
 
@@ -186,7 +213,11 @@ mod tests {
             entry("[[1], [2, 3]]"),
             Entry::Other("an array whose rows differ in length".into())
         );
-        assert_eq!(entry("\"blue\""), Entry::Other("the text \"blue\"".into()));
+        assert_eq!(entry("\"blue\""), Entry::Text("blue".into()));
+        assert_eq!(
+            entry("[\"blue\"]"),
+            Entry::Other("the text \"blue\"".into())
+        );
         assert_eq!(entry("null"), Entry::Other("null".into()));
     }
 

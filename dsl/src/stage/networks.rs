@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use firebrand_core::network::{self, Network};
-use firebrand_core::{ChoiceError, registry};
+use firebrand_core::registry;
 use firebrand_graph::{Array, Expr, Function, RowFunction, Shape, Wanted};
 
 use super::interpreter::{Interpreter, Scope, Staged};
+use crate::data::{Data, read_weights};
 use crate::hir::{self, Expression, NetworkOption};
 use crate::syntax::Span;
 use crate::value::Value;
@@ -80,16 +81,18 @@ impl RowFunction for InGraph {
 
 impl Interpreter<'_> {
     /// Makes the program's networks, whose sizes are known once transformed data are.
-    pub(crate) fn build_networks(&mut self) -> Staged<()> {
+    pub(crate) fn build_networks(&mut self, data: &Data) -> Staged<()> {
         let mut built = Vec::with_capacity(self.program.networks.len());
         for network in &self.program.networks {
-            built.push(self.build_network(network)?);
+            let made = self.build_network(network)?;
+            let initial = self.weights_of(network, &*made, data)?;
+            built.push(Built::new(made, initial));
         }
         self.networks = Arc::new(built);
         Ok(())
     }
 
-    fn build_network(&mut self, network: &hir::Network) -> Staged<Built> {
+    fn build_network(&mut self, network: &hir::Network) -> Staged<Arc<dyn Network>> {
         let mut options = Vec::with_capacity(network.options.len());
         for (name, option) in &network.options {
             let value = match option {
@@ -100,9 +103,32 @@ impl Interpreter<'_> {
         }
         let text = format!("{}({})", network.architecture, options.join(", "));
         match registry::network(&text) {
-            Ok(chosen) => Ok(Built::new(Arc::from(chosen.plugin), None)),
-            Err(ChoiceError::Options(error)) => self.fail(network.span, error.to_string()),
+            Ok(chosen) => Ok(Arc::from(chosen.plugin)),
             Err(error) => self.fail(network.span, error.to_string()),
+        }
+    }
+
+    /// The weights that the data give a network to begin with: the name of a file, under the name of the network.
+    fn weights_of(
+        &self,
+        network: &hir::Network,
+        made: &dyn Network,
+        data: &Data,
+    ) -> Staged<Option<Array>> {
+        let name = &network.name;
+        let file = match data.file(name) {
+            Ok(None) => return Ok(None),
+            Ok(Some(file)) => file,
+            Err(found) => {
+                let message = format!(
+                    "the data's {name} must be the name of a file of weights, but is {found}"
+                );
+                return self.fail(network.span, message);
+            }
+        };
+        match read_weights(&file, made.tensors()) {
+            Ok(weights) => Ok(Some(Array::vector(weights))),
+            Err(problem) => self.fail(network.span, format!("weights of {name}: {problem}")),
         }
     }
 

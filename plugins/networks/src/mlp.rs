@@ -21,9 +21,9 @@ firebrand_core::options! {
     }
 }
 
-/// A multilayer perceptron: `x W + b` in each layer, and an activation between layers.
+/// A multilayer perceptron: `x W' + b` in each layer, and an activation between layers.
 ///
-/// Its weights are `layers.0.weight` `[inputs, units]`, `layers.0.bias` `[units]`, and so on.
+/// Its weights are `layers.0.weight` `[units, inputs]`, `layers.0.bias` `[units]`, and so on: PyTorch's layout.
 #[derive(Debug)]
 pub struct Mlp {
     /// Numbers that go into each layer, and come out of the last.
@@ -34,7 +34,7 @@ pub struct Mlp {
 
 /// One layer's weights of all draws.
 struct Layer {
-    /// `[S, from, to]`
+    /// `[S, to, from]`
     matrix: Tensor<3>,
     /// `[S, 1, to]`
     bias: Tensor<3>,
@@ -75,7 +75,10 @@ impl Plugin for Mlp {
                 name: format!("layers.{layer}.{name}"),
                 shape: shape.to_vec(),
             };
-            [tensor("weight", pair), tensor("bias", &pair[1..])]
+            [
+                tensor("weight", &[pair[1], pair[0]]),
+                tensor("bias", &[pair[1]]),
+            ]
         });
         Ok(Mlp {
             tensors: tensors.collect(),
@@ -98,7 +101,7 @@ impl Mlp {
         self.sizes
             .windows(2)
             .map(|pair| Layer {
-                matrix: take(pair[0] * pair[1]).reshape([draws, pair[0], pair[1]]),
+                matrix: take(pair[0] * pair[1]).reshape([draws, pair[1], pair[0]]),
                 bias: take(pair[1]).reshape([draws, 1, pair[1]]),
             })
             .collect()
@@ -108,7 +111,7 @@ impl Mlp {
         let (mut into, mut sums) = (Vec::new(), Vec::new());
         let mut values = inputs;
         for (number, layer) in layers.iter().enumerate() {
-            let sum = values.clone().matmul(layer.matrix.clone()) + layer.bias.clone();
+            let sum = values.clone().matmul(layer.matrix.clone().transpose()) + layer.bias.clone();
             into.push(values);
             values = if number + 1 < layers.len() {
                 let value = self.activation.apply(sum.clone());
@@ -177,11 +180,11 @@ impl Network for Mlp {
                 let size = self.sizes[number] * self.sizes[number + 1];
                 let bias = back.clone().sum_dim(1);
                 to_weights.push(bias.reshape([draws, self.sizes[number + 1]]));
-                let matrix = into[number].clone().transpose().matmul(back.clone());
+                let matrix = back.clone().transpose().matmul(into[number].clone());
                 to_weights.push(matrix.reshape([draws, size]));
             }
             if number > 0 || wanted.inputs {
-                back = back.matmul(layer.matrix.clone().transpose());
+                back = back.matmul(layer.matrix.clone());
             }
             if number > 0 {
                 back = self
