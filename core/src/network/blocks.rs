@@ -138,3 +138,93 @@ fn joined<const D: usize>(mut parts: Vec<Tensor<D>>, axis: usize) -> Option<Tens
         _ => Some(Tensor::cat(parts, axis)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::nn::{Linear, LinearConfig};
+
+    use super::*;
+    use crate::network::ModuleNetwork;
+    use crate::placement::{Placement, to_host};
+    use crate::randomness::{Stream, normals};
+
+    const DRAWS: usize = 5;
+    const ROWS: usize = 7;
+    const BOTH: Wanted = Wanted {
+        weights: true,
+        inputs: true,
+    };
+
+    /// Eight numbers a row, nine weights.
+    fn network() -> impl Network {
+        ModuleNetwork::new(
+            2,
+            3,
+            |device| LinearConfig::new(2, 3).init(device),
+            |linear: &Linear, rows| linear.forward(rows).tanh(),
+        )
+        .with_numbers_per_row(8)
+    }
+
+    fn numbers<const D: usize>(stream: u32, shape: [usize; D]) -> Tensor<D> {
+        let values = normals(1, Stream::Other(stream), 0, shape.iter().product());
+        Placement::cpu().vector(&values).reshape(shape)
+    }
+
+    fn assert_near(a: Vec<f64>, b: Vec<f64>) {
+        assert_eq!(a.len(), b.len());
+        // Rows are added up in another order.
+        assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-13));
+    }
+
+    #[test]
+    fn blocks_of_draws_and_of_rows_give_what_all_give_at_once() {
+        let network = network();
+        let weights = numbers(1, [DRAWS, 9]);
+        let cotangent = numbers(2, [DRAWS, ROWS, 3]);
+        for inputs in [numbers(3, [1, ROWS, 2]), numbers(4, [DRAWS, ROWS, 2])] {
+            let pull = |most| {
+                let (weights, inputs) = (weights.clone(), inputs.clone());
+                pullback_within(&network, weights, inputs, cotangent.clone(), BOTH, most)
+            };
+            let whole = forward(&network, weights.clone(), inputs.clone());
+            let (to_weights, to_inputs) = pull(BLOCK_NUMBERS);
+            // Two draws at once, one, and a few rows of one.
+            for most in [2 * (8 * ROWS + 9), 8 * ROWS + 9, 30, 1] {
+                let parts = forward_within(&network, weights.clone(), inputs.clone(), most);
+                assert_near(to_host(&parts), to_host(&whole));
+                let (weights_by_parts, inputs_by_parts) = pull(most);
+                assert_near(
+                    weights_by_parts.as_ref().map(to_host).unwrap(),
+                    to_weights.as_ref().map(to_host).unwrap(),
+                );
+                assert_near(
+                    inputs_by_parts.as_ref().map(to_host).unwrap(),
+                    to_inputs.as_ref().map(to_host).unwrap(),
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_fits_the_memory_as_far_as_one_row_does() {
+        let network = network();
+        let block = |most| Block::new(&network, 10, 100, most);
+        assert_eq!(
+            block(1 << 20),
+            Block {
+                draws: 10,
+                rows: 100
+            }
+        );
+        assert_eq!(
+            block(2 * 809),
+            Block {
+                draws: 2,
+                rows: 100
+            }
+        );
+        assert_eq!(block(409), Block { draws: 1, rows: 50 });
+        assert_eq!(block(1), Block { draws: 1, rows: 1 });
+    }
+}

@@ -307,8 +307,13 @@ fn judge(
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::Tensor;
+
     use super::*;
-    use crate::target::{FnTarget, GaussianTarget};
+    use crate::placement::Placement;
+    use crate::target::{
+        Constrained, Evaluation, FnTarget, GaussianTarget, Parameter, TargetError,
+    };
 
     fn found(target: &dyn Target) -> Start {
         find_start(target, 1, &StartOptions::default()).unwrap()
@@ -443,6 +448,56 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "no start was found: none of 65 draws has a finite log density and score"
+        );
+    }
+
+    #[test]
+    fn above_the_path_limit_a_start_is_narrow_about_a_point_that_the_target_proposes() {
+        /// A standard normal that knows where to begin.
+        struct Proposing(GaussianTarget);
+
+        impl Target for Proposing {
+            fn dimension(&self) -> usize {
+                self.0.dimension()
+            }
+            fn log_density_and_score(
+                &self,
+                theta: &Tensor<2>,
+                batch: &Batch,
+            ) -> Result<Evaluation, TargetError> {
+                self.0.log_density_and_score(theta, batch)
+            }
+            fn parameters(&self) -> &[Parameter] {
+                self.0.parameters()
+            }
+            fn constrain(&self, theta: &Tensor<2>, seed: u64) -> Result<Constrained, TargetError> {
+                self.0.constrain(theta, seed)
+            }
+            fn propose_start(&self, _seed: u64, point: &mut [f64]) {
+                point[1..].fill(0.5);
+            }
+            fn placement(&self) -> &Placement {
+                self.0.placement()
+            }
+        }
+
+        let target = Proposing(GaussianTarget::standard(4));
+        let options = StartOptions {
+            path_limit: 3,
+            ..StartOptions::default()
+        };
+        let start = find_start(&target, 1, &options).unwrap();
+        let best = start.best();
+        assert_eq!(best.gaussian.mean[1..], [0.5; 3]);
+        assert!(best.gaussian.mean[0].abs() < 2.0 && best.gaussian.mean[0] != 0.5);
+        assert_eq!(deviations(best), [FALLBACK_DEVIATION; 4]);
+        // The entropy of the Gaussian, and the target's density about its mean.
+        let squares: f64 = best.gaussian.mean.iter().map(|x| x * x).sum();
+        let expected = 2.0 + 4.0 * FALLBACK_DEVIATION.ln() - 0.5 * squares;
+        assert!(
+            (best.elbo - expected).abs() < 1e-4,
+            "{} {expected}",
+            best.elbo
         );
     }
 
