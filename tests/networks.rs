@@ -234,6 +234,11 @@ fn what_cannot_be_is_refused_with_its_place_and_a_remedy() {
         &declared("mpl(2, {3}, 1)", ""),
         &["there is no architecture `mpl`", "mlp", "m:2:"],
     );
+    let once = declared(
+        "mpl(2, {3}, 1)",
+        "model { f ~ normal(0, 1); y[1] ~ normal(f(x[1])[1], 1); }",
+    );
+    assert_eq!(once.matches("Error").count(), 1, "{once}");
     said(
         &declared("mlp(2, {3}, 1, relu, 5)", ""),
         &[

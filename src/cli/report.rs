@@ -48,6 +48,9 @@ pub fn words(verdict: &Verdict) -> (&'static str, &[String]) {
 
 /// The table of quantities, with how far they are from a reference.
 fn summary_table(summary: &[Quantity], reference: Option<&Comparison>) -> String {
+    if summary.is_empty() {
+        return "the model has no quantities but the weights of networks\n".into();
+    }
     let mut headings = vec!["", "mean", "sd", "5%", "50%", "95%"];
     if reference.is_some() {
         headings.extend(["mean error", "sd ratio"]);

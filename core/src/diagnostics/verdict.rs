@@ -103,9 +103,12 @@ pub fn judge(ended: &Ended, agreement: &Agreement, diagnosis: &Diagnosis) -> Ver
     }
 }
 
-/// Whether chains have moved enough to vouch for a fit.
+/// Whether chains have moved enough to vouch for a fit, and there is a quantity that they can vouch for: where a model declares
+/// nothing but the weights of networks, there is none.
 fn conclusive(drift: &Drift) -> bool {
-    drift.memory < MAX_MEMORY && drift.acceptance > MIN_ACCEPTANCE
+    drift.memory < MAX_MEMORY
+        && drift.acceptance > MIN_ACCEPTANCE
+        && drift.errors.worst_mean.is_some()
 }
 
 impl Charges {
@@ -280,6 +283,17 @@ mod tests {
         assert_eq!(
             verdict(&diagnosis),
             "do not trust: neither importance weights (k-hat 0.90) nor Markov chains can vouch for it"
+        );
+    }
+
+    #[test]
+    fn chains_that_no_quantity_is_seen_of_vouch_for_nothing() {
+        let mut diagnosis = good();
+        diagnosis.k_hat = 4.5;
+        diagnosis.drift.as_mut().unwrap().errors = MomentErrors::default();
+        assert_eq!(
+            verdict(&diagnosis),
+            "do not trust: neither importance weights (k-hat 4.50) nor Markov chains can vouch for it"
         );
     }
 

@@ -41,6 +41,9 @@ impl Checker {
             self.check_bar(name, args, conditional);
             return self.apply(network, name, args, span);
         }
+        if self.is_refused_variable(&name.name) {
+            return unknown(span);
+        }
         if let Some(weights) = self.initial_weights(name, args, span) {
             return weights;
         }

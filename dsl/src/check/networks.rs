@@ -11,7 +11,11 @@ use crate::types::Type;
 impl Checker {
     /// The declaration of a network in `parameters`: a vector of its weights.
     pub(super) fn network(&mut self, network: &ast::NetworkDecl) -> Option<hir::Declaration> {
-        let options = self.network_options(network);
+        let Some(options) = self.network_options(network) else {
+            // What is wrong was said; calls stay unjudged.
+            self.declare_variable(&network.name, Type::Unknown);
+            return None;
+        };
         let slot = self.declare_variable(&network.name, Type::Vector);
         let number = self.networks.len();
         let last = network.args.last().map(|arg| arg.value.span);
@@ -20,7 +24,7 @@ impl Checker {
             slot,
             name: network.name.name.clone(),
             architecture: network.architecture.name.clone(),
-            options: options?,
+            options,
             span: span.to(last.unwrap_or(span)),
         });
         Some(hir::Declaration {
@@ -141,6 +145,12 @@ impl Checker {
         self.networks
             .iter()
             .position(|network| network.slot == slot)
+    }
+
+    /// Whether a name stands for a variable whose declaration was refused.
+    pub(super) fn is_refused_variable(&self, name: &str) -> bool {
+        let binding = self.scope.find(name);
+        binding.is_some_and(|binding| self.scope.variables[binding.slot].type_ == Type::Unknown)
     }
 
     /// `f(x)`
