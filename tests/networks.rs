@@ -325,7 +325,7 @@ fn weights_begin_where_a_file_has_them_and_priors_can_be_centred_there() {
     let compile = |tensors: &[(&str, &[usize], &[f32])]| {
         std::fs::write(folder.path().join("w.safetensors"), safetensors(tensors)).unwrap();
         let json = folder.path().join("data.json");
-        std::fs::write(&json, r#"{"scale": 0.5, "f": "w.safetensors"}"#).unwrap();
+        std::fs::write(&json, r#"{"scale": 0.5, "f": {"file": "w.safetensors"}}"#).unwrap();
         let model = Model::parse("m", MODEL).unwrap();
         let data = Data::from_file(&json).unwrap();
         model.compile(&data, &Placement::cpu())
@@ -366,5 +366,8 @@ fn weights_begin_where_a_file_has_them_and_priors_can_be_centred_there() {
         report.contains("f has no weights to begin with"),
         "{report}"
     );
-    assert!(report.contains(r#""f": "FILE.safetensors""#), "{report}");
+    assert!(
+        report.contains(r#""f": {"file": "weights.safetensors"}"#),
+        "{report}"
+    );
 }

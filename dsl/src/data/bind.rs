@@ -97,15 +97,16 @@ fn bind_one(
         }
     };
     let (found_dims, numbers) = match entry {
-        Entry::Text(_) | Entry::Other(_) => {
-            let what = match entry {
-                Entry::Text(text) => format!("the text {text:?}"),
-                Entry::Other(what) => what.clone(),
-                Entry::Numbers { .. } => String::new(),
-            };
+        Entry::File(reference) => {
             return Err(Box::new(wrong(
                 format!("the data's {name} is not a number or an array of numbers"),
-                what,
+                format!("the file {}", reference.file.display()),
+            )));
+        }
+        Entry::Other(what) => {
+            return Err(Box::new(wrong(
+                format!("the data's {name} is not a number or an array of numbers"),
+                what.clone(),
             )));
         }
         Entry::Numbers { dims, numbers } => (dims, numbers),

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::{Entry, Numbers};
+use super::{Entry, Numbers, Reference};
 
 impl<'de> Deserialize<'de> for Entry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -15,9 +15,9 @@ impl<'de> Deserialize<'de> for Entry {
             depth: 0,
         }
         .deserialize(deserializer)?;
-        Ok(match (reading.text, reading.other) {
-            (Some(text), _) => Entry::Text(text),
-            (None, Some(other)) => Entry::Other(other),
+        Ok(match (reading.other, reading.file) {
+            (Some(other), _) => Entry::Other(other),
+            (None, Some(reference)) => Entry::File(reference),
             (None, None) => Entry::Numbers {
                 dims: reading.dims,
                 numbers: reading.numbers,
@@ -33,8 +33,7 @@ struct Reading {
     numbers: Numbers,
     scalar_depth: Option<usize>,
     other: Option<String>,
-    /// The whole variable, where it is a text.
-    text: Option<String>,
+    file: Option<Reference>,
 }
 
 impl Default for Reading {
@@ -44,7 +43,7 @@ impl Default for Reading {
             numbers: Numbers::Ints(Vec::new()),
             scalar_depth: None,
             other: None,
-            text: None,
+            file: None,
         }
     }
 }
@@ -135,7 +134,6 @@ impl<'de> Visitor<'de> for Element<'_> {
                 self.reading.real(f64::INFINITY, self.depth)
             }
             "-Inf" | "-Infinity" => self.reading.real(f64::NEG_INFINITY, self.depth),
-            other if self.depth == 0 => self.reading.text = Some(other.into()),
             other => self.reading.refuse(format!("the text {other:?}")),
         }
         Ok(())
@@ -152,8 +150,24 @@ impl<'de> Visitor<'de> for Element<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        self.reading.refuse("an object".into());
+        let (mut file, mut name, mut others) = (None, None, false);
+        while let Some(key) = map.next_key::<String>()? {
+            match (key.as_str(), map.next_value::<serde_json::Value>()?) {
+                ("file", serde_json::Value::String(value)) => file = Some(value),
+                ("name", serde_json::Value::String(value)) => name = Some(value),
+                _ => others = true,
+            }
+        }
+        match file {
+            Some(file) if !others && self.depth == 0 => {
+                let file = file.into();
+                self.reading.file = Some(Reference { file, name });
+            }
+            _ => self.reading.refuse(
+                "an object; only one that says where an array is, {\"file\": \"x.npz\", \"name\": \"x\"}, may stand in its place"
+                    .into(),
+            ),
+        }
         Ok(())
     }
 

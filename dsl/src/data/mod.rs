@@ -16,8 +16,6 @@ pub(crate) use weights::read_weights;
 #[derive(Clone, Debug, Default)]
 pub struct Data {
     pub(crate) variables: BTreeMap<String, Entry>,
-    /// Where files that it names are.
-    folder: PathBuf,
 }
 
 /// One variable of a data file.
@@ -25,10 +23,19 @@ pub struct Data {
 pub(crate) enum Entry {
     /// Numbers, the last index fastest.
     Numbers { dims: Vec<usize>, numbers: Numbers },
-    /// A text, such as the name of a file of weights.
-    Text(String),
+    /// What is in a file of its own.
+    File(Reference),
     /// Something that no data block can declare: what it is.
     Other(String),
+}
+
+/// What a data file says about a file beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reference {
+    /// The file, relative to that of the data.
+    pub file: PathBuf,
+    /// Which of its arrays, for files that hold several; of a network's weights, what comes before their names.
+    pub name: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -94,10 +101,7 @@ impl Data {
         } else {
             Self::from_reader(BufReader::new(file), &name)?
         };
-        Ok(Data {
-            folder: path.parent().unwrap_or(Path::new("")).to_path_buf(),
-            ..data
-        })
+        Ok(data.beside(path))
     }
 
     fn from_zip(file: File, name: &str) -> Result<Self, DataError> {
@@ -120,10 +124,7 @@ impl Data {
 
     fn from_reader(reader: impl Read, name: &str) -> Result<Self, DataError> {
         match serde_json::from_reader(reader) {
-            Ok(variables) => Ok(Data {
-                variables,
-                ..Data::default()
-            }),
+            Ok(variables) => Ok(Data { variables }),
             Err(error) if error.is_io() => Err(DataError::Unreadable {
                 path: name.to_string(),
                 source: error.into(),
@@ -141,14 +142,25 @@ impl Data {
         }
     }
 
-    /// The file that a variable names, relative to the data's own folder; none where the variable is not there.
+    /// With paths of referred files relative to the folder of the data file.
+    fn beside(mut self, path: &Path) -> Self {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for entry in self.variables.values_mut() {
+            if let Entry::File(reference) = entry {
+                reference.file = folder.join(&reference.file);
+            }
+        }
+        self
+    }
+
+    /// The file that a variable is in; none where the variable is not there.
     ///
     /// # Errors
-    /// What the variable is, if it is no name.
-    pub(crate) fn file(&self, name: &str) -> Result<Option<PathBuf>, String> {
+    /// What the variable is, if it is in no file.
+    pub(crate) fn file(&self, name: &str) -> Result<Option<&Reference>, String> {
         match self.variables.get(name) {
             None => Ok(None),
-            Some(Entry::Text(text)) => Ok(Some(self.folder.join(text))),
+            Some(Entry::File(reference)) => Ok(Some(reference)),
             Some(Entry::Numbers { .. }) => Err("numbers".into()),
             Some(Entry::Other(what)) => Err(what.clone()),
         }
@@ -213,11 +225,7 @@ mod tests {
             entry("[[1], [2, 3]]"),
             Entry::Other("an array whose rows differ in length".into())
         );
-        assert_eq!(entry("\"blue\""), Entry::Text("blue".into()));
-        assert_eq!(
-            entry("[\"blue\"]"),
-            Entry::Other("the text \"blue\"".into())
-        );
+        assert_eq!(entry("\"blue\""), Entry::Other("the text \"blue\"".into()));
         assert_eq!(entry("null"), Entry::Other("null".into()));
     }
 

@@ -1,24 +1,28 @@
 //! Weights of networks from files: safetensors, whose tensors have the names that the network gives to its own.
 
-use std::path::Path;
-
 use firebrand_core::network::WeightTensor;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
+use super::Reference;
+
 /// Missing tensors that a message names.
 const MOST_NAMES: usize = 3;
 
-/// All weights of a network in their order, out of the file at `path`.
+/// All weights of a network in their order, out of a file.
 ///
-/// A tensor may have a longer name in the file, `model.fc.weight` for `fc.weight`, if there is only one such. Tensors that the
-/// network has not are ignored.
+/// A tensor may have a longer name in the file, `model.fc.weight` for `fc.weight`, if there is only one such, or the reference
+/// names `model`. Tensors that the network has not are ignored.
 ///
 /// # Errors
 /// A sentence on a file that cannot be read, or lacks one of the tensors, or has it in another shape.
-pub(crate) fn read_weights(path: &Path, tensors: &[WeightTensor]) -> Result<Vec<f64>, String> {
-    let file = path.display();
-    let bytes = std::fs::read(path).map_err(|error| format!("cannot read {file}: {error}"))?;
+pub(crate) fn read_weights(
+    reference: &Reference,
+    tensors: &[WeightTensor],
+) -> Result<Vec<f64>, String> {
+    let file = reference.file.display();
+    let bytes =
+        std::fs::read(&reference.file).map_err(|error| format!("cannot read {file}: {error}"))?;
     if bytes.starts_with(b"PK") {
         return Err(format!(
             "{file} is a file of PyTorch's own; write it as safetensors, which takes one line of Python: \
@@ -30,8 +34,12 @@ pub(crate) fn read_weights(path: &Path, tensors: &[WeightTensor]) -> Result<Vec<
     let mut weights = Vec::with_capacity(tensors.iter().map(WeightTensor::size).sum());
     let mut missing = Vec::new();
     for tensor in tensors {
-        let Some(found) = named(&read, &tensor.name) else {
-            missing.push(tensor.name.as_str());
+        let name = match &reference.name {
+            Some(before) => format!("{before}.{}", tensor.name),
+            None => tensor.name.clone(),
+        };
+        let Some(found) = named(&read, &name) else {
+            missing.push(name);
             continue;
         };
         if found.shape() != tensor.shape {

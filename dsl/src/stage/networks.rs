@@ -108,7 +108,7 @@ impl Interpreter<'_> {
         }
     }
 
-    /// The weights that the data give a network to begin with: the name of a file, under the name of the network.
+    /// The weights that the data give a network to begin with: a file, under the name of the network.
     fn weights_of(
         &self,
         network: &hir::Network,
@@ -121,12 +121,12 @@ impl Interpreter<'_> {
             Ok(Some(file)) => file,
             Err(found) => {
                 let message = format!(
-                    "the data's {name} must be the name of a file of weights, but is {found}"
+                    "the data's {name} must be a file of weights, {{\"file\": \"weights.safetensors\"}}, but is {found}"
                 );
                 return self.fail(network.span, message);
             }
         };
-        match read_weights(&file, made.tensors()) {
+        match read_weights(file, made.tensors()) {
             Ok(weights) => Ok(Some(Array::vector(weights))),
             Err(problem) => self.fail(network.span, format!("weights of {name}: {problem}")),
         }
@@ -198,7 +198,7 @@ impl Interpreter<'_> {
             None => {
                 let name = &self.program.networks[number].name;
                 let message = format!(
-                    "{name} has no weights to begin with: give it a file of them in the data, \"{name}\": \"FILE.safetensors\""
+                    "{name} has no weights to begin with: give it a file of them in the data, \"{name}\": {{\"file\": \"weights.safetensors\"}}"
                 );
                 self.fail(span, message)
             }
