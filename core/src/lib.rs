@@ -19,6 +19,7 @@ mod gaussian;
 mod inference;
 mod lost;
 mod low_rank;
+mod minibatch;
 mod options;
 mod panics;
 mod placement;
@@ -48,6 +49,7 @@ pub use inventory;
 pub use low_rank::{LowRank, LowRankRoot, PATCHED, nearest as nearest_low_rank};
 #[doc(hidden)]
 pub use options::ron_of as __ron_of;
+pub use minibatch::{Batches, Minibatch};
 pub use options::{OptionField, Options, OptionsError};
 pub use panics::{Panic, caught};
 pub use placement::{Placement, Precision, from_mat, to_host, to_mat};
@@ -61,6 +63,6 @@ pub use stop::{Stop, StopReason};
 pub use suggest::nearest;
 pub use target::{
     Batch, Block, Column, Constrained, Counted, Counters, Counts, Density, Evaluation, FnTarget,
-    GaussianTarget, Parameter, Target, TargetError,
+    GaussianTarget, OnBatch, Parameter, Plate, Target, TargetError,
 };
 pub use trace::{Trace, TraceRow};

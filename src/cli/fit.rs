@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use firebrand::core::Checkpoint;
 use firebrand::core::record::{Outcome, PluginRecord, Request, RunRecord, SavedApproximation};
-use firebrand::core::{InferenceError, TargetError};
+use firebrand::core::{InferenceError, Minibatch, TargetError};
 use firebrand::{Ended, Event, Fitted, Keeping, Ready, Target};
 use serde::Serialize;
 
@@ -71,6 +71,9 @@ pub struct FitArgs {
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
+    /// Rows that each step sees, drawn anew from those that the data variable N counts.
+    #[arg(long, value_name = "N=ROWS")]
+    minibatch: Option<Minibatch>,
     /// Steps at most.
     #[arg(long, value_name = "N")]
     max_steps: Option<u64>,
@@ -199,6 +202,7 @@ fn plan(args: &FitArgs, before: Option<&RunFile>) -> Result<RunFile, Failure> {
     plan.max_steps = args.max_steps.or(plan.max_steps);
     plan.max_seconds = args.max_seconds.or(plan.max_seconds);
     plan.checkpoint_seconds = args.checkpoint_seconds.unwrap_or(plan.checkpoint_seconds);
+    plan.minibatch = args.minibatch.clone().or(plan.minibatch);
     if let Some(tolerance) = plan.solver_tolerance {
         usable_tolerance(tolerance).map_err(Failure::Usage)?;
     }
