@@ -47,9 +47,9 @@ pub use inference::{
 };
 pub use inventory;
 pub use low_rank::{LowRank, LowRankRoot, PATCHED, nearest as nearest_low_rank};
+pub use minibatch::{Batches, Minibatch};
 #[doc(hidden)]
 pub use options::ron_of as __ron_of;
-pub use minibatch::{Batches, Minibatch};
 pub use options::{OptionField, Options, OptionsError};
 pub use panics::{Panic, caught};
 pub use placement::{Placement, Precision, from_mat, to_host, to_mat};

@@ -115,7 +115,8 @@ impl Batches {
                 minibatch.plate
             )));
         };
-        if minibatch.size == 0 || minibatch.size > plate.rows || u32::try_from(plate.rows).is_err() {
+        if minibatch.size == 0 || minibatch.size > plate.rows || u32::try_from(plate.rows).is_err()
+        {
             return Err(InferenceError::Minibatch(format!(
                 "a minibatch of {} rows cannot be drawn from the {} of `{}`",
                 minibatch.size, plate.rows, plate.name
@@ -231,7 +232,12 @@ mod tests {
             let error = text.parse::<Minibatch>().unwrap_err();
             assert!(error.contains("such as `N=128`"), "{error}");
         }
-        assert!("N=0".parse::<Minibatch>().unwrap_err().contains("at least one row"));
+        assert!(
+            "N=0"
+                .parse::<Minibatch>()
+                .unwrap_err()
+                .contains("at least one row")
+        );
     }
 
     #[test]
@@ -271,7 +277,10 @@ mod tests {
         assert_eq!(batches(4000, 10).for_start(), Batch::Full);
         assert_eq!(rows(batches(10_000, 10).for_start()).len(), 4096);
         assert_eq!(rows(batches(10_000, 300).for_start()).len(), 4800);
-        assert_eq!(batches(10_000, 10).for_start(), batches(10_000, 10).for_start());
+        assert_eq!(
+            batches(10_000, 10).for_start(),
+            batches(10_000, 10).for_start()
+        );
     }
 
     #[test]

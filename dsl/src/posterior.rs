@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Tensor;
 use firebrand_core::{
-    Batch, Block, Column, Constrained, Density, Evaluation, Parameter, Placement, Precision,
+    Batch, Block, Column, Constrained, Density, Evaluation, Parameter, Placement, Plate, Precision,
     Target, TargetError, to_host,
 };
 use firebrand_graph as graph;
@@ -15,6 +15,7 @@ use crate::data::Data;
 use crate::diagnostics::Diagnostic;
 use crate::generated::Generator;
 use crate::hir;
+use crate::plate::{Outputs, Plated};
 use crate::stager::{Staged, stage};
 
 /// A posterior: unnormalised log density and score on the unconstrained scale, and the way back to the model's own.
@@ -31,6 +32,7 @@ pub struct Posterior {
     reasons_program: Program,
     reasons: Vec<String>,
     generator: Generator,
+    plated: Option<Plated>,
     size: Size,
     printed: Vec<String>,
 }
@@ -51,6 +53,7 @@ impl Posterior {
         program: &Arc<hir::Program>,
         data: &Data,
         placement: &Placement,
+        plate: Option<&str>,
     ) -> Result<Self, Vec<Diagnostic>> {
         let Staged {
             mut graph,
@@ -69,6 +72,10 @@ impl Posterior {
                 Precision::F32 => graph::Precision::F32,
                 Precision::F64 => graph::Precision::F64,
             },
+        };
+        let plated = match plate {
+            Some(plate) => Some(Plated::new(program, &environment, plate, &options)?),
+            None => None,
         };
         let source_operations = source_operations(&graph, &log_density);
         graph.set_source(graph::SourceId::default());
@@ -125,6 +132,7 @@ impl Posterior {
             score_program,
             reasons,
             generator,
+            plated,
             size: Size {
                 source_operations,
                 nodes,
@@ -177,7 +185,7 @@ impl Posterior {
         Ok(to_host(&spread(output, draws)))
     }
 
-    fn check(&self, theta: &Tensor<2>, batch: &Batch) -> Result<usize, TargetError> {
+    fn check(&self, theta: &Tensor<2>) -> Result<usize, TargetError> {
         let [draws, found] = theta.dims();
         if found != self.dimension {
             return Err(TargetError::Dimension {
@@ -185,14 +193,48 @@ impl Posterior {
                 found,
             });
         }
-        if let Batch::Rows { plate, .. } = batch {
-            let because = "a compiled model is evaluated on all of its data".to_string();
-            return Err(TargetError::Batch {
-                plate: plate.clone(),
-                because,
-            });
-        }
         Ok(draws)
+    }
+
+    /// Log density, score and whether the model's conditions are met, on a batch.
+    fn run(&self, theta: &Tensor<2>, batch: &Batch) -> Result<Outputs, TargetError> {
+        let Batch::Rows { plate, rows } = batch else {
+            let outputs = self.score_program.run(std::slice::from_ref(theta));
+            return match <[Tensor<2>; 3]>::try_from(outputs) {
+                Ok([density, score, met]) => Ok(Outputs {
+                    density,
+                    score,
+                    met,
+                }),
+                Err(_) => Err(TargetError::Model("the program has no outputs".into())),
+            };
+        };
+        let refused = |because: String| TargetError::Batch {
+            plate: plate.clone(),
+            because,
+        };
+        let Some(plated) = &self.plated else {
+            return Err(refused("the model was compiled without plates".into()));
+        };
+        if plated.name() != plate {
+            return Err(refused(format!("its plate is `{}`", plated.name())));
+        }
+        let total = plated.rows();
+        if rows.is_empty() || rows.iter().any(|row| *row >= total) {
+            return Err(refused(format!(
+                "its rows are 0 to {}",
+                total.saturating_sub(1)
+            )));
+        }
+        plated
+            .evaluate(theta, rows, total as f64 / rows.len() as f64)
+            .map_err(|diagnostics| {
+                let why = diagnostics
+                    .into_iter()
+                    .next()
+                    .map(|diagnostic| diagnostic.message);
+                refused(why.unwrap_or_default())
+            })
     }
 }
 
@@ -206,16 +248,12 @@ impl Target for Posterior {
         theta: &Tensor<2>,
         batch: &Batch,
     ) -> Result<Evaluation, TargetError> {
-        let draws = self.check(theta, batch)?;
-        let mut outputs = self
-            .score_program
-            .run(std::slice::from_ref(theta))
-            .into_iter();
-        let (Some(density), Some(score), Some(met)) =
-            (outputs.next(), outputs.next(), outputs.next())
-        else {
-            return Err(TargetError::Model("the program has no outputs".into()));
-        };
+        let draws = self.check(theta)?;
+        let Outputs {
+            density,
+            score,
+            met,
+        } = self.run(theta, batch)?;
         let score = spread(score, draws);
         let (mut log_density, mut valid) = validity(&density, &met, draws);
         let mut scores = to_host(&score);
@@ -246,7 +284,15 @@ impl Target for Posterior {
     }
 
     fn log_density(&self, theta: &Tensor<2>, batch: &Batch) -> Result<Density, TargetError> {
-        let draws = self.check(theta, batch)?;
+        let draws = self.check(theta)?;
+        if *batch != Batch::Full {
+            let Outputs { density, met, .. } = self.run(theta, batch)?;
+            let (log_density, valid) = validity(&density, &met, draws);
+            return Ok(Density {
+                log_density: self.placement.vector(&log_density),
+                valid,
+            });
+        }
         let outputs = self.density_program.run(std::slice::from_ref(theta));
         let [density, met] = outputs.as_slice() else {
             return Err(TargetError::Model("the program has no outputs".into()));
@@ -256,6 +302,14 @@ impl Target for Posterior {
             log_density: self.placement.vector(&log_density),
             valid,
         })
+    }
+
+    fn plates(&self) -> Vec<Plate> {
+        let plate = |plated: &Plated| Plate {
+            name: plated.name().into(),
+            rows: plated.rows(),
+        };
+        self.plated.iter().map(plate).collect()
     }
 
     fn parameters(&self) -> &[Parameter] {
@@ -272,7 +326,7 @@ impl Target for Posterior {
         seed: u64,
         cancelled: &AtomicBool,
     ) -> Result<Constrained, TargetError> {
-        let draws = self.check(theta, &Batch::Full)?;
+        let draws = self.check(theta)?;
         let values = self.constrained(theta, draws)?;
         let values = self.generator.extend(values, draws, seed, cancelled)?;
         Ok(Constrained {
@@ -282,7 +336,7 @@ impl Target for Posterior {
     }
 
     fn constrain_parameters(&self, theta: &Tensor<2>) -> Result<Constrained, TargetError> {
-        let draws = self.check(theta, &Batch::Full)?;
+        let draws = self.check(theta)?;
         let columns = self
             .columns
             .iter()

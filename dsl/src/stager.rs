@@ -12,6 +12,7 @@ use crate::diagnostics::Diagnostic;
 use crate::hir::{self, Declaration, Slot, Statement, StatementKind};
 use crate::library::Requirement;
 use crate::stage::{Interpreter, StageError, Stop};
+use crate::syntax::Span;
 use crate::transform;
 use crate::value::Value;
 
@@ -50,16 +51,45 @@ pub(crate) fn stage_as(
     data: &Data,
     in_lanes: bool,
 ) -> Result<Staged, Vec<Diagnostic>> {
-    let one = |stop: Stop| vec![diagnostic(stop)];
-    let from_error = |error: StageError| vec![error_diagnostic(error)];
     let mut interpreter = Interpreter::new(program);
     interpreter.in_lanes = in_lanes;
     bind(&mut interpreter, &program.data, data)?;
+    let environment = run_data(&mut interpreter)?;
+    let Unfolded {
+        theta,
+        dimension,
+        parameters,
+        values,
+    } = run_parameters(&mut interpreter, None)?;
+    interpreter.run(&program.model).map_err(from_error)?;
+    let log_density = interpreter.target();
+    let requirements = interpreter.take_requirements();
+    let printed = interpreter.take_printed();
+    let mut graph = interpreter.graph;
+    let constrained = joined(&mut graph, &values);
+    Ok(Staged {
+        graph,
+        theta,
+        dimension,
+        log_density,
+        requirements,
+        parameters,
+        constrained,
+        environment,
+        printed,
+    })
+}
+
+/// Runs transformed data; gives the values of data and transformed data.
+pub(crate) fn run_data(
+    interpreter: &mut Interpreter<'_>,
+) -> Result<Vec<(Slot, Value)>, Vec<Diagnostic>> {
+    let program = interpreter.program;
     interpreter.set_rng(ChaCha8Rng::seed_from_u64(TRANSFORMED_DATA_SEED));
     interpreter
         .run(&program.transformed_data)
         .map_err(from_error)?;
-    check_block(&mut interpreter, &program.transformed_data).map_err(one)?;
+    check_block(interpreter, &program.transformed_data).map_err(one)?;
     if let Some(broken) = interpreter.take_requirements().first() {
         let span = program
             .transformed_data
@@ -75,21 +105,42 @@ pub(crate) fn stage_as(
         .iter()
         .map(|d| d.slot)
         .chain(declared_slots(&program.transformed_data));
-    let environment: Vec<(Slot, Value)> = known
+    Ok(known
         .collect::<Vec<_>>()
         .into_iter()
         .filter_map(|slot| Some((slot, interpreter.get(slot)?)))
-        .collect();
+        .collect())
+}
 
+/// Parameters and transformed parameters, out of the unconstrained vector.
+pub(crate) struct Unfolded {
+    /// The unconstrained vector.
+    pub theta: Expr,
+    pub dimension: usize,
+    /// Parameters, then transformed parameters.
+    pub parameters: Vec<Parameter>,
+    /// Their values, each a vector in the order of its columns.
+    pub values: Vec<Expr>,
+}
+
+/// Runs parameters and transformed parameters, of the unconstrained vector `theta` or of a new input.
+pub(crate) fn run_parameters(
+    interpreter: &mut Interpreter<'_>,
+    theta: Option<&Expr>,
+) -> Result<Unfolded, Vec<Diagnostic>> {
+    let program = interpreter.program;
     let root = interpreter.root();
     let mut sizes = Vec::new();
     for parameter in &program.parameters {
         let dims = interpreter.dims_of(&parameter.type_, &root).map_err(one)?;
-        let size = transform::unconstrained_size(&interpreter, parameter, &dims).map_err(one)?;
+        let size = transform::unconstrained_size(interpreter, parameter, &dims).map_err(one)?;
         sizes.push((dims, size));
     }
     let dimension = sizes.iter().map(|(_, size)| size).sum();
-    let theta = interpreter.graph.input(dimension, true);
+    let theta = match theta {
+        Some(theta) => theta.clone(),
+        None => interpreter.graph.input(dimension, true),
+    };
     let mut parameters = Vec::new();
     let mut values = Vec::new();
     let mut start = 0;
@@ -97,9 +148,10 @@ pub(crate) fn stage_as(
         let part = slice(&mut interpreter.graph, &theta, start, *size);
         start += size;
         let constrained =
-            transform::constrain(&mut interpreter, parameter, dims, &part, &root).map_err(one)?;
+            transform::constrain(interpreter, parameter, dims, &part, &root).map_err(one)?;
         if let Some(log_jacobian) = constrained.log_jacobian {
-            interpreter.add_value_to_target(&Value::Real(log_jacobian), &root);
+            let log_jacobian = Value::Real(log_jacobian);
+            interpreter.add_value_to_target(&log_jacobian, Span::default(), &root);
         }
         values.push(by_columns(&mut interpreter.graph, &constrained.value));
         interpreter.set(parameter.slot, Value::Real(constrained.value));
@@ -113,7 +165,7 @@ pub(crate) fn stage_as(
     interpreter
         .run(&program.transformed_parameters)
         .map_err(from_error)?;
-    check_block(&mut interpreter, &program.transformed_parameters).map_err(one)?;
+    check_block(interpreter, &program.transformed_parameters).map_err(one)?;
     for declaration in declarations(&program.transformed_parameters) {
         let Some(value) = interpreter.get(declaration.slot) else {
             continue;
@@ -127,26 +179,28 @@ pub(crate) fn stage_as(
             unconstrained: 0,
         });
     }
-    interpreter.run(&program.model).map_err(from_error)?;
-    let log_density = interpreter.target();
-    let requirements = interpreter.take_requirements();
-    let printed = interpreter.take_printed();
-    let mut graph = interpreter.graph;
-    let constrained = match values.as_slice() {
-        [] => firebrand_graph::Array::vector(Vec::new()).into(),
-        values => graph.concat(values, 0),
-    };
-    Ok(Staged {
-        graph,
+    Ok(Unfolded {
         theta,
         dimension,
-        log_density,
-        requirements,
         parameters,
-        constrained,
-        environment,
-        printed,
+        values,
     })
+}
+
+/// Vectors as one.
+pub(crate) fn joined(graph: &mut Graph, values: &[Expr]) -> Expr {
+    match values {
+        [] => firebrand_graph::Array::vector(Vec::new()).into(),
+        values => graph.concat(values, 0),
+    }
+}
+
+fn one(stop: Stop) -> Vec<Diagnostic> {
+    vec![diagnostic(stop)]
+}
+
+pub(crate) fn from_error(error: StageError) -> Vec<Diagnostic> {
+    vec![error_diagnostic(error)]
 }
 
 /// Rejects what breaks the constraints of a block's own variables.

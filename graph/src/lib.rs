@@ -18,6 +18,7 @@ mod program;
 mod simplify;
 mod solve;
 mod special;
+mod template;
 
 pub use array::{Array, Shape, broadcast_shape};
 pub use graph::{Expr, Graph, InputId, Node, NodeId, SourceId};
@@ -28,3 +29,4 @@ pub use solve::{Equations, Method, Problem, SolveOptions};
 pub use special::{
     digamma, lgamma, log_add_exp, log1m_exp, log1p_exp, multiply_log, polygamma, sigmoid, trigamma,
 };
+pub use template::Template;

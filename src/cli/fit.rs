@@ -111,7 +111,11 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
         None => {
             let place = sources.place(&plan.model_path(), data)?;
             let model = computing.model(read_model(&place.files.model)?);
-            let posterior = compile(&model, place.files.data.as_deref(), &placement)?;
+            let plate = plan
+                .minibatch
+                .as_ref()
+                .map(|minibatch| minibatch.plate.as_str());
+            let posterior = compile(&model, place.files.data.as_deref(), &placement, plate)?;
             files.extend(texts(&place.files.model, &model));
             files.extend(place.files.data.clone().map(|path| (Used::Data, path)));
             (Box::new(posterior), Some(place))

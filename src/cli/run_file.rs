@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use firebrand::core::{Minibatch, Options};
 use firebrand::core::start::StartOptions;
+use firebrand::core::{Minibatch, Options};
 use firebrand::{DiagnosisOptions, FitOptions, defaults};
 
 use super::Failure;

@@ -38,7 +38,8 @@ impl Target for OnBatch<'_> {
         theta: &Tensor<2>,
         batch: &Batch,
     ) -> Result<Evaluation, TargetError> {
-        self.target.log_density_and_score(theta, self.instead(batch))
+        self.target
+            .log_density_and_score(theta, self.instead(batch))
     }
 
     fn log_density(&self, theta: &Tensor<2>, batch: &Batch) -> Result<Density, TargetError> {

@@ -25,4 +25,4 @@ mod tests;
 
 pub(crate) use draws::Unfit;
 pub use interpreter::{Interpreter, StageError};
-pub(crate) use interpreter::{Scope, Staged, Stop};
+pub(crate) use interpreter::{Scope, Staged, Stop, Term};

@@ -1,0 +1,160 @@
+//! Plates: a model on some of the rows that a data size counts.
+//!
+//! The program is staged again on a batch's rows: data and transformed data that are declared with the size are cut down to them, and
+//! the size is their number. Transformed data have been run once, on everything; they are constants.
+//!
+//! - [`variables`]: what is declared with the size, and how it is cut down;
+//! - [`blocks`]: the model on rows, and what of it belongs to no row;
+//! - [`additive`]: the proof, by trial, that the rest is a sum over rows;
+//! - [`programs`]: compiled programs, each used for all batches that have its structure.
+
+mod additive;
+mod blocks;
+mod programs;
+mod variables;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use burn::tensor::Tensor;
+use firebrand_graph::{Expr, Options};
+
+use crate::diagnostics::Diagnostic;
+use crate::hir::{self, Slot};
+use crate::library::Requirement;
+use crate::value::Value;
+use blocks::{Base, Ran};
+use programs::{Program, Programs};
+use variables::Variables;
+
+/// A program with its data, evaluated on rows of one plate.
+pub(crate) struct Plated {
+    program: Arc<hir::Program>,
+    name: String,
+    variables: Variables,
+    base: Base,
+    options: Options,
+    programs: Mutex<Programs>,
+}
+
+/// Log density `[S, 1]`, score `[S, D]`, and whether each draw meets the model's conditions `[S, 1]`; one row where it is the same for
+/// all draws.
+pub(crate) struct Outputs {
+    pub density: Tensor<2>,
+    pub score: Tensor<2>,
+    pub met: Tensor<2>,
+}
+
+impl Plated {
+    /// Makes the data variable `name` of a program a plate.
+    ///
+    /// # Errors
+    /// If there is no such size, or the model is no sum over its rows: with the place.
+    pub fn new(
+        program: &Arc<hir::Program>,
+        environment: &[(Slot, Value)],
+        name: &str,
+        options: &Options,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let variables = Variables::of(program, environment, name)?;
+        blocks::parameters_do_not_depend(program, &variables)?;
+        let base = Base::run(program, &variables)?;
+        let mut plated = Plated {
+            program: Arc::clone(program),
+            name: name.into(),
+            variables,
+            base,
+            options: options.clone(),
+            programs: Mutex::default(),
+        };
+        let whole = additive::check(&plated)?;
+        plated.base.leave_out(|span| whole.contains(&span));
+        Ok(plated)
+    }
+
+    /// The name of the plate.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.variables.rows()
+    }
+
+    /// The model at points `[S, D]` on some rows, each term of theirs `weight` times.
+    ///
+    /// # Errors
+    /// What is wrong with the model on these rows.
+    pub fn evaluate(
+        &self,
+        theta: &Tensor<2>,
+        rows: &[usize],
+        weight: f64,
+    ) -> Result<Outputs, Vec<Diagnostic>> {
+        let staged = self.staged(rows, weight)?;
+        let program = {
+            let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+            programs.find_or_compile(&staged, &self.options, || {
+                self.staged(&self.other_rows(rows), weight).ok()
+            })
+        };
+        Ok(program.run(theta, &staged, &self.options))
+    }
+
+    fn staged(&self, rows: &[usize], weight: f64) -> Result<programs::Staged, Vec<Diagnostic>> {
+        let Ran {
+            mut graph,
+            terms,
+            requirements,
+        } = self.run(rows)?;
+        let density = self.base.weighted(&mut graph, terms, weight);
+        let met = met(&mut graph, &requirements);
+        Ok(programs::Staged::new(
+            graph,
+            &density,
+            &met,
+            &self.base.theta,
+        ))
+    }
+
+    fn run(&self, rows: &[usize]) -> Result<Ran, Vec<Diagnostic>> {
+        self.base.run_rows(&self.program, &self.variables, rows)
+    }
+
+    /// As many rows, but others: what differs between the two is what differs between batches.
+    fn other_rows(&self, rows: &[usize]) -> Vec<usize> {
+        let total = self.rows();
+        rows.iter()
+            .rev()
+            .map(|row| (row + total / 2 + 1) % total)
+            .collect()
+    }
+}
+
+/// 1 for a draw that meets all conditions, else 0.
+fn met(graph: &mut firebrand_graph::Graph, requirements: &[Requirement]) -> Expr {
+    let mut valid = Expr::scalar(1.0);
+    for requirement in requirements {
+        let met = crate::posterior::met_by_draw(graph, &requirement.met);
+        valid = graph.mul(&valid, &met);
+    }
+    valid
+}
+
+impl Program {
+    fn run(&self, theta: &Tensor<2>, staged: &programs::Staged, options: &Options) -> Outputs {
+        let mut inputs = vec![theta.clone()];
+        inputs.extend(self.inputs(staged, options));
+        let mut outputs = self.score.run(&inputs).into_iter();
+        let mut next = || {
+            outputs
+                .next()
+                .expect("a program has as many outputs as it was compiled for")
+        };
+        Outputs {
+            density: next(),
+            score: next(),
+            met: next(),
+        }
+    }
+}

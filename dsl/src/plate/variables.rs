@@ -1,0 +1,215 @@
+//! The variables that are declared with a plate's size, cut down to some of its rows.
+
+use std::sync::Arc;
+
+use firebrand_graph::{Array, Expr, Shape};
+
+use crate::diagnostics::{Diagnostic, suggest};
+use crate::hir::{self, Declaration, Element, Expression, ExpressionKind, Slot};
+use crate::stager::declarations;
+use crate::value::{Ints, Value};
+
+/// Data and transformed data of a program: what is the same for all batches, and what has an axis of rows.
+pub(super) struct Variables {
+    size: Slot,
+    rows: usize,
+    fixed: Vec<(Slot, Value)>,
+    cut: Vec<Cut>,
+}
+
+/// A variable with axes of rows.
+struct Cut {
+    slot: Slot,
+    /// Which of the value's axes those are, lanes not counted.
+    axes: Axes,
+    value: Value,
+}
+
+type Axes = Vec<usize>;
+
+impl Variables {
+    /// Sorts the values of a program's data by whether they are declared with the size `name`.
+    ///
+    /// # Errors
+    /// If the program's data have no such size.
+    pub fn of(
+        program: &hir::Program,
+        environment: &[(Slot, Value)],
+        name: &str,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let size = size_of(program, name)?;
+        let known = |slot| environment.iter().find(|(known, _)| *known == slot);
+        let rows = match known(size) {
+            Some((_, Value::Int(ints))) => usize::try_from(ints.data[0]).unwrap_or(0),
+            _ => 0,
+        };
+        let declared: Vec<(Slot, Axes)> = program
+            .data
+            .iter()
+            .chain(declarations(&program.transformed_data))
+            .map(|declaration| (declaration.slot, axes(declaration, size)))
+            .filter(|(_, axes)| !axes.is_empty())
+            .collect();
+        let (mut fixed, mut cut) = (Vec::new(), Vec::new());
+        for (slot, value) in environment {
+            let axes = declared.iter().find(|(declared, _)| declared == slot);
+            match axes {
+                Some((_, axes)) => cut.push(Cut {
+                    slot: *slot,
+                    axes: axes.clone(),
+                    value: value.clone(),
+                }),
+                None if *slot == size => {}
+                None => fixed.push((*slot, value.clone())),
+            }
+        }
+        if cut.is_empty() {
+            let declaration = program.data.iter().find(|d| d.slot == size);
+            return Err(vec![
+                Diagnostic::error(
+                    declaration.map(|d| d.span).unwrap_or_default(),
+                    format!("no data are declared with the size {name}, so it counts no rows"),
+                )
+                .label("a minibatch was asked of this")
+                .help("name the size that data are declared with, as N is in `vector[N] y`"),
+            ]);
+        }
+        Ok(Variables {
+            size,
+            rows,
+            fixed,
+            cut,
+        })
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The values of all variables on these rows.
+    pub fn on(&self, rows: &[usize]) -> impl Iterator<Item = (Slot, Value)> {
+        let size = (self.size, Value::Int(Ints::scalar(rows.len() as i64)));
+        let cut = self.cut.iter().map(|cut| {
+            let value = cut.axes.iter().fold(cut.value.clone(), |value, axis| {
+                taken(&value, axis + 1, rows)
+            });
+            (cut.slot, value)
+        });
+        std::iter::once(size)
+            .chain(self.fixed.iter().cloned())
+            .chain(cut)
+    }
+
+    /// Numbers in all variables that have an axis of rows.
+    pub fn numbers(&self) -> usize {
+        let count = |cut: &Cut| match &cut.value {
+            Value::Int(ints) => ints.data.len(),
+            Value::Real(Expr::Data(array)) => array.len(),
+            Value::Real(Expr::Node(_)) => 0,
+        };
+        self.cut.iter().map(count).sum()
+    }
+}
+
+/// The slot of the data variable of that name, if it is a single int.
+fn size_of(program: &hir::Program, name: &str) -> Result<Slot, Vec<Diagnostic>> {
+    let is_size = |declaration: &&Declaration| {
+        matches!(declaration.type_.element, Element::Int) && declaration.type_.array.is_empty()
+    };
+    let refused = |diagnostic: Diagnostic| vec![diagnostic];
+    match program.data.iter().find(|d| d.name == name) {
+        Some(declaration) if is_size(&declaration) => Ok(declaration.slot),
+        Some(declaration) => Err(refused(
+            Diagnostic::error(
+                declaration.span,
+                format!("{name} is no size: a minibatch is drawn from the rows that a single int of the data counts"),
+            )
+            .label("a minibatch was asked of this"),
+        )),
+        None => {
+            let sizes = program.data.iter().filter(is_size).map(|d| d.name.as_str());
+            let message = format!("the model's data have no size {name} to draw a minibatch from");
+            let diagnostic = Diagnostic::error(Default::default(), message);
+            Err(refused(match suggest(name, sizes.clone()) {
+                Some(near) => diagnostic.help(format!("did you mean {near}?")),
+                None => match sizes.collect::<Vec<_>>().as_slice() {
+                    [] => diagnostic.help("they have no sizes at all"),
+                    sizes => diagnostic.help(format!("they have {}", sizes.join(", "))),
+                },
+            }))
+        }
+    }
+}
+
+/// The axes that are declared with a size, in order.
+fn axes(declaration: &Declaration, size: Slot) -> Axes {
+    let is_size = |expression: &Expression| matches!(expression.kind, ExpressionKind::Variable(slot) if slot == size);
+    let type_ = &declaration.type_;
+    let element = match &type_.element {
+        Element::Int | Element::Real => Vec::new(),
+        Element::Vector(length) | Element::RowVector(length) => vec![length],
+        Element::Matrix(rows, columns) => vec![rows, columns],
+    };
+    type_
+        .array
+        .iter()
+        .chain(element)
+        .enumerate()
+        .filter(|(_, expression)| is_size(expression))
+        .map(|(axis, _)| axis)
+        .collect()
+}
+
+/// Positions along an axis of a known value, lanes counted.
+fn taken(value: &Value, axis: usize, rows: &[usize]) -> Value {
+    match value {
+        Value::Int(ints) => {
+            let mut shape = ints.shape.clone();
+            let data = take(&ints.data, &shape, axis, rows);
+            shape[axis] = rows.len();
+            Value::Int(Ints {
+                shape,
+                data: Arc::new(data),
+            })
+        }
+        Value::Real(Expr::Data(array)) => {
+            let mut shape = Shape::from_slice(array.shape());
+            let data = take(array.data(), &shape, axis, rows);
+            shape[axis] = rows.len();
+            Value::Real(Array::new(shape, data).into())
+        }
+        // Data are known.
+        Value::Real(Expr::Node(_)) => value.clone(),
+    }
+}
+
+fn take<T: Copy>(data: &[T], shape: &[usize], axis: usize, rows: &[usize]) -> Vec<T> {
+    let outer: usize = shape[..axis].iter().product();
+    let inner: usize = shape[axis + 1..].iter().product();
+    let mut taken = Vec::with_capacity(outer * rows.len() * inner);
+    for block in 0..outer {
+        for row in rows {
+            let start = (block * shape[axis] + row) * inner;
+            taken.extend_from_slice(&data[start..start + inner]);
+        }
+    }
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_are_taken_along_any_axis() {
+        let value = Value::Real(Array::new([1, 2, 3], (0..6).map(f64::from).collect()).into());
+        let of = |axis, rows: &[usize]| match taken(&value, axis, rows) {
+            Value::Real(Expr::Data(array)) => (array.shape().to_vec(), array.data().to_vec()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(of(1, &[1]), (vec![1, 1, 3], vec![3.0, 4.0, 5.0]));
+        assert_eq!(of(2, &[2, 0]), (vec![1, 2, 2], vec![2.0, 0.0, 5.0, 3.0]));
+        assert_eq!(of(2, &[]), (vec![1, 2, 0], vec![]));
+    }
+}
