@@ -26,6 +26,7 @@ mod natural;
 mod noise;
 mod paths;
 mod service;
+mod settling;
 mod wide;
 
 pub use adam::{Adam, parameter_scales};
@@ -45,3 +46,4 @@ pub use natural::{Climb, NaturalAscent, ScoreMoments};
 pub use noise::{enough_draws, whitened};
 pub use paths::{PathResult, follow};
 pub use service::{StartOptions, find_start};
+pub use settling::Settling;
