@@ -71,29 +71,45 @@ fn distance(found: &Fitted, expected: &Fitted) -> (f64, f64) {
     (mean, deviation)
 }
 
+#[track_caller]
+fn lands_on(full: &Fitted, found: &Fitted) {
+    assert!(
+        matches!(found.fit.ended, Ended::Converged { .. }),
+        "{:?}",
+        found.fit.ended
+    );
+    // Both are summarised by the same 4000 numbers; what is left is where averages settle: within a few of the 0.02 that two of them
+    // may differ by.
+    let (mean, deviation) = distance(found, full);
+    assert!(
+        mean < 0.1 && deviation < 0.03,
+        "means {mean}, deviations {deviation}"
+    );
+}
+
 #[test]
-fn timing() {
-    let posterior = regression(10_000, 25);
+fn a_hundred_of_ten_thousand_rows_at_a_time_lead_where_all_of_them_do() {
+    let posterior = regression(10_000, 4);
     for family in ["full-rank", "mean-field"] {
         let full = fitted(&posterior, "prox-score", family, None);
-        println!(
-            "{family} full {:?} {} steps {:.1}s",
-            full.fit.ended, full.fit.steps, full.fit.seconds
+        lands_on(
+            &full,
+            &fitted(&posterior, "prox-score", family, Some("N=100")),
         );
-        for inference in ["prox-score", "advi", "gsm", "bam"] {
-            if family == "mean-field" && inference.len() == 3 {
-                continue;
-            }
-            let found = fitted(&posterior, inference, family, Some("N=100"));
-            println!(
-                "{inference} {family}: {:?} {} steps {:.1}s {:?} {:?}",
-                found.fit.ended,
-                found.fit.steps,
-                found.fit.seconds,
-                distance(&found, &full),
-                found.verdict
-            );
-        }
     }
-    let _ = Ended::OutOfSteps;
+}
+
+#[test]
+fn so_do_adaptive_steps_up_the_elbo() {
+    let posterior = regression(2_000, 3);
+    let full = fitted(&posterior, "advi", "full-rank", None);
+    lands_on(
+        &full,
+        &fitted(
+            &posterior,
+            "advi(tolerance: 0.02)",
+            "full-rank",
+            Some("N=100"),
+        ),
+    );
 }

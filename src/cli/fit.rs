@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use firebrand::core::Checkpoint;
 use firebrand::core::record::{Outcome, PluginRecord, Request, RunRecord, SavedApproximation};
-use firebrand::core::{InferenceError, Minibatch, TargetError};
+use firebrand::core::{Batches, InferenceError, Minibatch, TargetError};
 use firebrand::{Ended, Event, Fitted, Keeping, Ready, Target};
 use serde::Serialize;
 
@@ -301,6 +301,10 @@ fn named<T: ValueEnum>(field: &str, text: Option<&str>) -> Result<Option<T>, Fai
 }
 
 fn choose<'a>(target: &'a dyn Target, plan: &RunFile) -> Result<Ready<'a>, Failure> {
+    if let Some(minibatch) = &plan.minibatch {
+        let batches = Batches::of(target, minibatch, plan.seed);
+        batches.map_err(|error| Failure::Usage(error.to_string()))?;
+    }
     let mut fitting = firebrand::fit(target)
         .inference(&plan.inference)
         .options(plan.fit_options())

@@ -11,6 +11,8 @@
 mod additive;
 mod blocks;
 mod programs;
+#[cfg(test)]
+mod tests;
 mod variables;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -71,6 +71,7 @@ impl Program {
 #[derive(Default)]
 pub(super) struct Programs {
     remembered: Vec<Arc<Program>>,
+    #[cfg(test)]
     compiled: usize,
 }
 
@@ -114,13 +115,17 @@ impl Programs {
             }
         };
         let program = Arc::new(Program::compile(template, staged.theta, options));
-        self.compiled += 1;
+        #[cfg(test)]
+        {
+            self.compiled += 1;
+        }
         self.remembered.truncate(REMEMBERED - 1);
         self.remembered.insert(0, Arc::clone(&program));
         program
     }
 
     /// How many programs were compiled.
+    #[cfg(test)]
     pub fn compiled(&self) -> usize {
         self.compiled
     }
