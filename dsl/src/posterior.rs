@@ -11,12 +11,13 @@ use firebrand_core::{
 use firebrand_graph as graph;
 use firebrand_graph::{Expr, NodeId, Op, Program};
 
-use crate::data::Data;
+use crate::data::{Data, bind};
 use crate::diagnostics::Diagnostic;
 use crate::generated::Generator;
 use crate::hir;
-use crate::plate::{Outputs, Plated};
-use crate::stager::{Staged, stage};
+use crate::plate::{Outputs, Plated, stays_in_file};
+use crate::stage::Interpreter;
+use crate::stager::{Staged, run_data, stage_blocks};
 
 /// A posterior: unnormalised log density and score on the unconstrained scale, and the way back to the model's own.
 ///
@@ -33,11 +34,13 @@ pub struct Posterior {
     reasons: Vec<String>,
     generator: Generator,
     plated: Option<Plated>,
+    /// Whether the programs have all data in them; else there is a plate, and all data are worked on in blocks of its rows.
+    whole: bool,
     size: Size,
     printed: Vec<String>,
 }
 
-/// How large a compiled posterior is.
+/// How large a compiled posterior is; without what belongs to rows, where these are too many to be compiled at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     /// Calls of densities, functions and operators in the source that the log density needs; a loop's count once.
@@ -55,6 +58,24 @@ impl Posterior {
         placement: &Placement,
         plate: Option<&str>,
     ) -> Result<Self, Vec<Diagnostic>> {
+        let options = graph::Options {
+            device: placement.device.clone(),
+            precision: match placement.precision {
+                Precision::F32 => graph::Precision::F32,
+                Precision::F64 => graph::Precision::F64,
+            },
+        };
+        let mut interpreter = Interpreter::new(program);
+        let stays = |declaration: &hir::Declaration| {
+            plate.is_some_and(|plate| stays_in_file(program, declaration, plate))
+        };
+        let files = bind(&mut interpreter, &program.data, data, &stays)?;
+        let environment = run_data(&mut interpreter)?;
+        let plated = match plate {
+            Some(plate) => Some(Plated::new(program, &environment, files, plate, &options)?),
+            None => None,
+        };
+        let whole = plated.as_ref().is_none_or(Plated::fits_whole);
         let Staged {
             mut graph,
             theta,
@@ -65,18 +86,7 @@ impl Posterior {
             constrained,
             environment,
             printed,
-        } = stage(program, data)?;
-        let options = graph::Options {
-            device: placement.device.clone(),
-            precision: match placement.precision {
-                Precision::F32 => graph::Precision::F32,
-                Precision::F64 => graph::Precision::F64,
-            },
-        };
-        let plated = match plate {
-            Some(plate) => Some(Plated::new(program, &environment, plate, &options)?),
-            None => None,
-        };
+        } = stage_blocks(interpreter, environment, whole)?;
         let source_operations = source_operations(&graph, &log_density);
         graph.set_source(graph::SourceId::default());
         let density = graph.node_of(&log_density);
@@ -133,6 +143,7 @@ impl Posterior {
             reasons,
             generator,
             plated,
+            whole,
             size: Size {
                 source_operations,
                 nodes,
@@ -198,7 +209,17 @@ impl Posterior {
 
     /// Log density, score and whether the model's conditions are met, on a batch.
     fn run(&self, theta: &Tensor<2>, batch: &Batch) -> Result<Outputs, TargetError> {
+        let wrong = |diagnostics: Vec<Diagnostic>| {
+            let first = diagnostics.into_iter().next();
+            first
+                .map(|diagnostic| diagnostic.message)
+                .unwrap_or_default()
+        };
         let Batch::Rows { plate, rows } = batch else {
+            if let (Some(plated), false) = (&self.plated, self.whole) {
+                let all = plated.evaluate_all(theta);
+                return all.map_err(|diagnostics| TargetError::Model(wrong(diagnostics)));
+            }
             let outputs = self.score_program.run(std::slice::from_ref(theta));
             return match <[Tensor<2>; 3]>::try_from(outputs) {
                 Ok([density, score, met]) => Ok(Outputs {
@@ -228,13 +249,7 @@ impl Posterior {
         }
         plated
             .evaluate(theta, rows, total as f64 / rows.len() as f64)
-            .map_err(|diagnostics| {
-                let why = diagnostics
-                    .into_iter()
-                    .next()
-                    .map(|diagnostic| diagnostic.message);
-                refused(why.unwrap_or_default())
-            })
+            .map_err(|diagnostics| refused(wrong(diagnostics)))
     }
 }
 
@@ -285,7 +300,7 @@ impl Target for Posterior {
 
     fn log_density(&self, theta: &Tensor<2>, batch: &Batch) -> Result<Density, TargetError> {
         let draws = self.check(theta)?;
-        if *batch != Batch::Full {
+        if *batch != Batch::Full || !self.whole {
             let Outputs { density, met, .. } = self.run(theta, batch)?;
             let (log_density, valid) = validity(&density, &met, draws);
             return Ok(Density {

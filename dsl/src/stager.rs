@@ -1,5 +1,6 @@
 //! The stages from a checked program and its data to a graph, in order.
 
+#[cfg(test)]
 use std::sync::Arc;
 
 use firebrand_core::{Block, Parameter};
@@ -7,9 +8,12 @@ use firebrand_graph::{Expr, Graph, Index, Shape};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+#[cfg(test)]
 use crate::data::{Data, bind};
 use crate::diagnostics::Diagnostic;
-use crate::hir::{self, Declaration, Slot, Statement, StatementKind};
+#[cfg(test)]
+use crate::hir;
+use crate::hir::{Declaration, Slot, Statement, StatementKind};
 use crate::library::Requirement;
 use crate::stage::{Interpreter, StageError, Stop};
 use crate::syntax::Span;
@@ -41,11 +45,13 @@ const TRANSFORMED_DATA_SEED: u64 = 0;
 ///
 /// # Errors
 /// Data that contradicts its declaration, and what is wrong or not supported with this data.
+#[cfg(test)]
 pub(crate) fn stage(program: &Arc<hir::Program>, data: &Data) -> Result<Staged, Vec<Diagnostic>> {
     stage_as(program, data, true)
 }
 
 /// [`stage`], with loops in lanes or one iteration after the other.
+#[cfg(test)]
 pub(crate) fn stage_as(
     program: &Arc<hir::Program>,
     data: &Data,
@@ -53,15 +59,28 @@ pub(crate) fn stage_as(
 ) -> Result<Staged, Vec<Diagnostic>> {
     let mut interpreter = Interpreter::new(program);
     interpreter.in_lanes = in_lanes;
-    bind(&mut interpreter, &program.data, data)?;
+    bind(&mut interpreter, &program.data, data, &|_| false)?;
     let environment = run_data(&mut interpreter)?;
+    stage_blocks(interpreter, environment, true)
+}
+
+/// Runs the blocks of a program whose data have been run, the model block if `with_model`; without it the log density is that of
+/// the parameters' transforms alone.
+pub(crate) fn stage_blocks(
+    mut interpreter: Interpreter<'_>,
+    environment: Vec<(Slot, Value)>,
+    with_model: bool,
+) -> Result<Staged, Vec<Diagnostic>> {
     let Unfolded {
         theta,
         dimension,
         parameters,
         values,
     } = run_parameters(&mut interpreter, None)?;
-    interpreter.run(&program.model).map_err(from_error)?;
+    if with_model {
+        let program = interpreter.program;
+        interpreter.run(&program.model).map_err(from_error)?;
+    }
     let log_density = interpreter.target();
     let requirements = interpreter.take_requirements();
     let printed = interpreter.take_printed();

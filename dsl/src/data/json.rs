@@ -3,9 +3,9 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::{Entry, Numbers};
+use super::{Entry, Numbers, Reference};
 
 impl<'de> Deserialize<'de> for Entry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -15,9 +15,10 @@ impl<'de> Deserialize<'de> for Entry {
             depth: 0,
         }
         .deserialize(deserializer)?;
-        Ok(match reading.other {
-            Some(other) => Entry::Other(other),
-            None => Entry::Numbers {
+        Ok(match (reading.other, reading.file) {
+            (Some(other), _) => Entry::Other(other),
+            (None, Some(reference)) => Entry::File(reference),
+            (None, None) => Entry::Numbers {
                 dims: reading.dims,
                 numbers: reading.numbers,
             },
@@ -32,6 +33,7 @@ struct Reading {
     numbers: Numbers,
     scalar_depth: Option<usize>,
     other: Option<String>,
+    file: Option<Reference>,
 }
 
 impl Default for Reading {
@@ -41,6 +43,7 @@ impl Default for Reading {
             numbers: Numbers::Ints(Vec::new()),
             scalar_depth: None,
             other: None,
+            file: None,
         }
     }
 }
@@ -147,8 +150,24 @@ impl<'de> Visitor<'de> for Element<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        self.reading.refuse("an object".into());
+        let (mut file, mut name, mut others) = (None, None, false);
+        while let Some(key) = map.next_key::<String>()? {
+            match (key.as_str(), map.next_value::<serde_json::Value>()?) {
+                ("file", serde_json::Value::String(value)) => file = Some(value),
+                ("name", serde_json::Value::String(value)) => name = Some(value),
+                _ => others = true,
+            }
+        }
+        match file {
+            Some(file) if !others && self.depth == 0 => {
+                let file = file.into();
+                self.reading.file = Some(Reference { file, name });
+            }
+            _ => self.reading.refuse(
+                "an object; only one that says where an array is, {\"file\": \"x.npz\", \"name\": \"x\"}, may stand in its place"
+                    .into(),
+            ),
+        }
         Ok(())
     }
 

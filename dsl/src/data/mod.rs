@@ -2,13 +2,15 @@
 
 mod bind;
 mod json;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-pub(crate) use bind::bind;
+pub(crate) use bind::{Bound, bind, rows_of};
+pub(crate) use stored::{Reference, Stored};
 
 /// The variables of a data file, by name.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +23,8 @@ pub struct Data {
 pub(crate) enum Entry {
     /// Numbers, the last index fastest.
     Numbers { dims: Vec<usize>, numbers: Numbers },
+    /// An array in a file of its own.
+    File(Reference),
     /// Something that no data block can declare: what it is.
     Other(String),
 }
@@ -58,7 +62,9 @@ impl Data {
         Self::default()
     }
 
-    /// Stan's JSON: an object of numbers and nested arrays of numbers.
+    /// Stan's JSON: an object of numbers and nested arrays of numbers. In place of an array may stand where it is:
+    /// `{"file": "train.npz", "name": "x"}` for an array in an `.npy` (without a name), `.npz` or `.safetensors` file. Its path is relative to
+    /// the data file, or for a text to the working folder.
     ///
     /// # Errors
     /// Text that is no such object.
@@ -84,9 +90,24 @@ impl Data {
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("zip"))
         {
-            return Self::from_zip(file, &name);
+            return Ok(Self::from_zip(file, &name)?.beside(path));
         }
-        Self::from_reader(BufReader::new(file), &name)
+        Ok(Self::from_reader(BufReader::new(file), &name)?.beside(path))
+    }
+
+    /// With paths of referred files relative to the folder of the data file.
+    fn beside(self, path: &Path) -> Self {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let beside = |entry| match entry {
+            Entry::File(reference) => Entry::File(reference.beside(folder)),
+            entry => entry,
+        };
+        let variables = self.variables.into_iter();
+        Data {
+            variables: variables
+                .map(|(name, entry)| (name, beside(entry)))
+                .collect(),
+        }
     }
 
     fn from_zip(file: File, name: &str) -> Result<Self, DataError> {

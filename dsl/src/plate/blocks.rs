@@ -167,9 +167,11 @@ pub(super) fn parameters_do_not_depend(
     program: &Arc<hir::Program>,
     variables: &Variables,
 ) -> Result<(), Vec<Diagnostic>> {
-    let all: Vec<usize> = (0..variables.rows()).collect();
-    let mut whole = on_rows(program, variables, &all);
-    let mut one = on_rows(program, variables, &all[..all.len().min(1)]);
+    let mut whole = Interpreter::new(program);
+    for (slot, value) in variables.in_memory() {
+        whole.set(slot, value);
+    }
+    let mut one = on_rows(program, variables, &[0]);
     let mut none = on_rows(program, variables, &[]);
     let root = whole.root();
     let mut refused = Vec::new();

@@ -10,6 +10,7 @@
 
 mod additive;
 mod blocks;
+mod mentions;
 mod programs;
 #[cfg(test)]
 mod tests;
@@ -20,13 +21,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use burn::tensor::Tensor;
 use firebrand_graph::{Expr, Options};
 
+use crate::data::Bound;
 use crate::diagnostics::Diagnostic;
-use crate::hir::{self, Slot};
+use crate::hir::{self, Declaration, Slot};
 use crate::library::Requirement;
 use crate::value::Value;
 use blocks::{Base, Ran};
 use programs::{Program, Programs};
 use variables::Variables;
+
+/// Numbers of the data up to which all rows are compiled into one program.
+const MOST_WHOLE: usize = 1 << 22;
+/// Numbers of the data in a block of rows, where all are evaluated without such a program.
+const NUMBERS_IN_BLOCK: usize = 1 << 20;
 
 /// A program with its data, evaluated on rows of one plate.
 pub(crate) struct Plated {
@@ -46,18 +53,25 @@ pub(crate) struct Outputs {
     pub met: Tensor<2>,
 }
 
+/// Whether a variable of the data can stay in its file, if it is in one, once `name` is a plate.
+pub(crate) fn stays_in_file(program: &hir::Program, declaration: &Declaration, name: &str) -> bool {
+    variables::stays_in_file(program, declaration, name)
+}
+
 impl Plated {
-    /// Makes the data variable `name` of a program a plate.
+    /// Makes the data variable `name` of a program a plate. `files` are those of its data that stay in their files, as
+    /// [`stays_in_file`] allows them to.
     ///
     /// # Errors
     /// If there is no such size, or the model is no sum over its rows: with the place.
     pub fn new(
         program: &Arc<hir::Program>,
         environment: &[(Slot, Value)],
+        files: Bound,
         name: &str,
         options: &Options,
     ) -> Result<Self, Vec<Diagnostic>> {
-        let variables = Variables::of(program, environment, name)?;
+        let variables = Variables::of(program, environment, files, name)?;
         blocks::parameters_do_not_depend(program, &variables)?;
         let base = Base::run(program, &variables)?;
         let mut plated = Plated {
@@ -81,6 +95,45 @@ impl Plated {
     /// How many rows there are.
     pub fn rows(&self) -> usize {
         self.variables.rows()
+    }
+
+    /// Whether a program on all rows is worth its memory, and the time to compile it.
+    pub fn fits_whole(&self) -> bool {
+        !self.variables.are_in_files() && self.variables.numbers() <= MOST_WHOLE
+    }
+
+    /// The model at points `[S, D]` on all rows, a block of them after the other.
+    ///
+    /// # Errors
+    /// What is wrong with the model on these rows.
+    pub fn evaluate_all(&self, theta: &Tensor<2>) -> Result<Outputs, Vec<Diagnostic>> {
+        let rows = self.rows();
+        let numbers = self.variables.numbers().div_ceil(rows.max(1));
+        let length = (NUMBERS_IN_BLOCK / numbers.max(1)).clamp(1, rows.max(1));
+        let mut total: Option<Outputs> = None;
+        for first in (0..rows).step_by(length) {
+            let block: Vec<usize> = (first..rows.min(first + length)).collect();
+            // Scores of blocks average to the full one.
+            let share = block.len() as f64 / rows as f64;
+            let part = self.evaluate(theta, &block, share.recip())?;
+            let part = Outputs {
+                density: part.density * share,
+                score: part.score * share,
+                met: part.met,
+            };
+            total = Some(match total {
+                None => part,
+                Some(total) => Outputs {
+                    density: total.density + part.density,
+                    score: total.score + part.score,
+                    met: total.met * part.met,
+                },
+            });
+        }
+        match total {
+            Some(total) => Ok(total),
+            None => self.evaluate(theta, &[], 1.0),
+        }
     }
 
     /// The model at points `[S, D]` on some rows, each term of theirs `weight` times.

@@ -17,7 +17,13 @@ fn compiled(text: &str, data: &str, dimension: usize, batches: &[&[usize]]) -> u
     let (tree, _) = parse(&mut sources, &no_includes);
     let program = Arc::new(check(&tree).0.expect("a program"));
     let staged = stage(&program, &Data::from_json(data).expect("data")).expect("staged");
-    let plated = Plated::new(&program, &staged.environment, "N", &Options::default());
+    let plated = Plated::new(
+        &program,
+        &staged.environment,
+        Vec::new(),
+        "N",
+        &Options::default(),
+    );
     let plated = plated.unwrap_or_else(|e| panic!("{e:?}"));
     let theta = Placement::cpu().zeros([2, dimension]);
     for rows in batches {

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use firebrand_graph::{Array, Expr, Shape};
 
+use super::mentions::{are_about, declares_with};
+use crate::data::{Bound, Stored, rows_of};
 use crate::diagnostics::{Diagnostic, suggest};
 use crate::hir::{self, Declaration, Element, Expression, ExpressionKind, Slot};
 use crate::stager::declarations;
+use crate::types::Type;
 use crate::value::{Ints, Value};
 
 /// Data and transformed data of a program: what is the same for all batches, and what has an axis of rows.
@@ -22,19 +25,28 @@ struct Cut {
     slot: Slot,
     /// Which of the value's axes those are, lanes not counted.
     axes: Axes,
-    value: Value,
+    held: Held,
+}
+
+/// Where the numbers are.
+enum Held {
+    Value(Value),
+    /// In a file, by rows; and whether they are ints.
+    File(Stored, bool),
 }
 
 type Axes = Vec<usize>;
 
 impl Variables {
-    /// Sorts the values of a program's data by whether they are declared with the size `name`.
+    /// Sorts the values of a program's data by whether they are declared with the size `name`. Those in `files` are, with their first
+    /// axis alone.
     ///
     /// # Errors
     /// If the program's data have no such size.
     pub fn of(
         program: &hir::Program,
         environment: &[(Slot, Value)],
+        files: Bound,
         name: &str,
     ) -> Result<Self, Vec<Diagnostic>> {
         let size = size_of(program, name)?;
@@ -57,11 +69,19 @@ impl Variables {
                 Some((_, axes)) => cut.push(Cut {
                     slot: *slot,
                     axes: axes.clone(),
-                    value: value.clone(),
+                    held: Held::Value(value.clone()),
                 }),
                 None if *slot == size => {}
                 None => fixed.push((*slot, value.clone())),
             }
+        }
+        for (slot, stored) in files {
+            let is_int = matches!(program.variables[slot].type_.scalar(), Type::Int);
+            cut.push(Cut {
+                slot,
+                axes: vec![0],
+                held: Held::File(stored, is_int),
+            });
         }
         if cut.is_empty() {
             let declaration = program.data.iter().find(|d| d.slot == size);
@@ -91,9 +111,13 @@ impl Variables {
     pub fn on(&self, rows: &[usize]) -> impl Iterator<Item = (Slot, Value)> {
         let size = (self.size, Value::Int(Ints::scalar(rows.len() as i64)));
         let cut = self.cut.iter().map(|cut| {
-            let value = cut.axes.iter().fold(cut.value.clone(), |value, axis| {
-                taken(&value, axis + 1, rows)
-            });
+            let value = match &cut.held {
+                Held::File(stored, is_int) => rows_of(stored, rows, *is_int),
+                Held::Value(value) => cut
+                    .axes
+                    .iter()
+                    .fold(value.clone(), |value, axis| taken(&value, axis + 1, rows)),
+            };
             (cut.slot, value)
         });
         std::iter::once(size)
@@ -101,15 +125,54 @@ impl Variables {
             .chain(cut)
     }
 
+    /// The values of all variables on all rows, but for those in files.
+    pub fn in_memory(&self) -> impl Iterator<Item = (Slot, Value)> {
+        let size = (self.size, Value::Int(Ints::scalar(self.rows as i64)));
+        let cut = self.cut.iter().filter_map(|cut| match &cut.held {
+            Held::Value(value) => Some((cut.slot, value.clone())),
+            Held::File(..) => None,
+        });
+        std::iter::once(size)
+            .chain(self.fixed.iter().cloned())
+            .chain(cut)
+    }
+
+    /// Whether any variable is in a file.
+    pub fn are_in_files(&self) -> bool {
+        let in_file = |cut: &Cut| matches!(cut.held, Held::File(..));
+        self.cut.iter().any(in_file)
+    }
+
     /// Numbers in all variables that have an axis of rows.
     pub fn numbers(&self) -> usize {
-        let count = |cut: &Cut| match &cut.value {
-            Value::Int(ints) => ints.data.len(),
-            Value::Real(Expr::Data(array)) => array.len(),
-            Value::Real(Expr::Node(_)) => 0,
+        let count = |cut: &Cut| match &cut.held {
+            Held::Value(Value::Int(ints)) => ints.data.len(),
+            Held::Value(Value::Real(Expr::Data(array))) => array.len(),
+            Held::Value(Value::Real(Expr::Node(_))) => 0,
+            Held::File(stored, _) => stored.dims().iter().product(),
         };
         self.cut.iter().map(count).sum()
     }
+}
+
+/// Whether a variable of the data, should it be an array in a file, is looked at by rows alone: only the model block may ask for it, of
+/// which batches are made.
+pub(super) fn stays_in_file(program: &hir::Program, declaration: &Declaration, name: &str) -> bool {
+    let Ok(size) = size_of(program, name) else {
+        return false;
+    };
+    let slot = declaration.slot;
+    let blocks = [
+        &program.transformed_data,
+        &program.transformed_parameters,
+        &program.generated_quantities,
+    ];
+    let declarations = program.data.iter().chain(&program.parameters);
+    axes(declaration, size) == [0]
+        && !blocks.into_iter().any(|block| are_about(block, slot))
+        && !declarations
+            .into_iter()
+            .any(|other| declares_with(other, slot))
 }
 
 /// The slot of the data variable of that name, if it is a single int.

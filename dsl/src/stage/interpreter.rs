@@ -123,6 +123,11 @@ impl<'p> Interpreter<'p> {
         self.frames[0].variables[slot] = Some(variable);
     }
 
+    /// Takes a variable of the program its value.
+    pub(crate) fn unset(&mut self, slot: Slot) {
+        self.frames[0].variables[slot] = None;
+    }
+
     /// The value of a variable of the program, if it has been declared.
     pub fn get(&mut self, slot: Slot) -> Option<Value> {
         let variable = self.frames[0].variables[slot].as_mut()?;

@@ -26,3 +26,4 @@ mod tests;
 pub(crate) use draws::Unfit;
 pub use interpreter::{Interpreter, StageError};
 pub(crate) use interpreter::{Scope, Staged, Stop, Term};
+pub(crate) use loops::mentions;
