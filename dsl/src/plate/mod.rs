@@ -19,7 +19,9 @@ mod variables;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::Tensor;
+use firebrand_core::{Stream, generator};
 use firebrand_graph::{Expr, Options};
+use rand::RngExt;
 
 use crate::data::Bound;
 use crate::diagnostics::Diagnostic;
@@ -32,6 +34,8 @@ use variables::Variables;
 
 /// Numbers of the data up to which all rows are compiled into one program.
 const MOST_WHOLE: usize = 1 << 22;
+/// Of the rows that programs are made for.
+const REFERENCES: Stream = Stream::Other(0x7265_6673);
 /// Numbers of the data in a block of rows, where all are evaluated without such a program.
 const NUMBERS_IN_BLOCK: usize = 1 << 20;
 
@@ -149,8 +153,9 @@ impl Plated {
         let staged = self.staged(rows, weight)?;
         let program = {
             let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
-            programs.find_or_compile(&staged, &self.options, || {
-                self.staged(&self.other_rows(rows), weight).ok()
+            programs.find_or_compile(rows.len(), &staged, &self.options, |number| {
+                let reference = self.reference_rows(rows.len(), number);
+                self.staged(&reference, weight).ok()
             })
         };
         Ok(program.run(theta, &staged, &self.options))
@@ -176,13 +181,13 @@ impl Plated {
         self.base.run_rows(&self.program, &self.variables, rows)
     }
 
-    /// As many rows, but others: what differs between the two is what differs between batches.
-    fn other_rows(&self, rows: &[usize]) -> Vec<usize> {
+    /// So many rows at random, the same ones for each number.
+    fn reference_rows(&self, count: usize, number: u64) -> Vec<usize> {
+        let mut rng = generator(0, REFERENCES, number);
         let total = self.rows();
-        rows.iter()
-            .rev()
-            .map(|row| (row + total / 2 + 1) % total)
-            .collect()
+        let mut rows: Vec<usize> = (0..count).map(|_| rng.random_range(0..total)).collect();
+        rows.sort_unstable();
+        rows
     }
 }
 

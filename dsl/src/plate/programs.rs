@@ -2,15 +2,18 @@
 //!
 //! Batches of one size give graphs that differ in the rows' numbers and, for most models, in nothing else. So a program is compiled with
 //! those numbers as inputs, once, and runs for all batches whose graph is the same but for them. Where a batch's graph is another
-//! (its rows take other branches, or pick other elements of a parameter) it is compiled too.
+//! (its rows take other branches, or pick other elements of a parameter) it is compiled by itself.
 
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 use firebrand_graph::{self as graph, Array, Expr, Graph, NodeId, Options, Template};
+use rustc_hash::FxHashMap;
 
-/// Structures that are remembered: the last ones that were met.
+/// Programs of single batches that are kept: a start, and evaluations of all rows in blocks, come back to theirs.
 const REMEMBERED: usize = 8;
+/// Batches that are compared to see what differs between batches.
+const REFERENCES: u64 = 4;
 
 /// A batch's graph.
 pub(super) struct Staged {
@@ -29,6 +32,10 @@ impl Staged {
             theta,
             outputs,
         }
+    }
+
+    fn differences(&self, template: &Template) -> Option<Vec<NodeId>> {
+        template.differences(&self.graph, &self.outputs)
     }
 }
 
@@ -67,61 +74,63 @@ impl Program {
     }
 }
 
-/// The programs of the structures last met, the most recent one first.
+/// The programs of a plate.
+///
+/// **Invariant:** which program serves a batch depends on the batch alone and not on those before it, so that evaluation is a pure
+/// function of points and batch, to the bit.
 #[derive(Default)]
 pub(super) struct Programs {
-    remembered: Vec<Arc<Program>>,
+    /// For each size of batches the program that takes their numbers as inputs; `None` where batches of that size have no common
+    /// structure.
+    common: FxHashMap<usize, Option<Arc<Program>>>,
+    /// Programs with their batch's numbers in them, the most recent one first.
+    own: Vec<Arc<Program>>,
     #[cfg(test)]
     compiled: usize,
 }
 
 impl Programs {
-    /// The program for a batch. `other` is another batch of as many rows: what differs between the two is given to the program as
-    /// inputs from the beginning.
+    /// The program for a batch of `size` rows. `reference` gives batches of that size, always the same ones.
     pub fn find_or_compile(
         &mut self,
+        size: usize,
         staged: &Staged,
         options: &Options,
-        other: impl FnOnce() -> Option<Staged>,
+        reference: impl Fn(u64) -> Option<Staged>,
     ) -> Arc<Program> {
-        let found = self
-            .remembered
-            .iter()
-            .enumerate()
-            .find_map(|(position, program)| {
-                let different = program
-                    .template
-                    .differences(&staged.graph, &staged.outputs)?;
-                Some((position, different))
-            });
-        let template = match found {
-            Some((position, different)) => {
-                let program = self.remembered.remove(position);
-                if program.template.are_open(&different) {
-                    self.remembered.insert(0, Arc::clone(&program));
-                    return program;
-                }
-                // A number that was the same in all batches so far.
-                let mut template = program.template.clone();
-                template.open(&different);
-                template
-            }
+        if !self.common.contains_key(&size) {
+            let program = common(reference)
+                .map(|(template, theta)| Arc::new(self.compile(template, theta, options)));
+            self.common.insert(size, program);
+        }
+        if let Some(Some(program)) = self.common.get(&size)
+            && let Some(different) = staged.differences(&program.template)
+            && program.template.are_open(&different)
+        {
+            return Arc::clone(program);
+        }
+        let known = self.own.iter().position(|program| {
+            let different = staged.differences(&program.template);
+            different.is_some_and(|different| different.is_empty())
+        });
+        let program = match known {
+            Some(position) => self.own.remove(position),
             None => {
-                let mut template = Template::new(staged.graph.clone(), &staged.outputs);
-                let different =
-                    other().and_then(|other| template.differences(&other.graph, &other.outputs));
-                template.open(&different.unwrap_or_default());
-                template
+                let template = Template::new(staged.graph.clone(), &staged.outputs);
+                Arc::new(self.compile(template, staged.theta, options))
             }
         };
-        let program = Arc::new(Program::compile(template, staged.theta, options));
+        self.own.truncate(REMEMBERED - 1);
+        self.own.insert(0, Arc::clone(&program));
+        program
+    }
+
+    fn compile(&mut self, template: Template, theta: NodeId, options: &Options) -> Program {
         #[cfg(test)]
         {
             self.compiled += 1;
         }
-        self.remembered.truncate(REMEMBERED - 1);
-        self.remembered.insert(0, Arc::clone(&program));
-        program
+        Program::compile(template, theta, options)
     }
 
     /// How many programs were compiled.
@@ -129,4 +138,15 @@ impl Programs {
     pub fn compiled(&self) -> usize {
         self.compiled
     }
+}
+
+/// What reference batches have in common, with what differs between them left open; `None` if they have different structures.
+fn common(reference: impl Fn(u64) -> Option<Staged>) -> Option<(Template, NodeId)> {
+    let first = reference(0)?;
+    let mut template = Template::new(first.graph.clone(), &first.outputs);
+    for number in 1..REFERENCES {
+        let different = reference(number)?.differences(&template)?;
+        template.open(&different);
+    }
+    Some((template, first.theta))
 }
