@@ -1,8 +1,10 @@
 //! Models on some of their rows: the kit's identities, what the batches of a run add up to, and what is refused.
 
 use firebrand::core::{Batch, Batches, Placement, Target, to_host};
+use firebrand::dsl::hir::Element;
 use firebrand::dsl::{Data, Model, Posterior};
 use firebrand_conformance::target;
+use firebrand_posteriordb::Database;
 
 /// Forty rows of everything that the models here declare.
 fn data() -> Data {
@@ -298,4 +300,52 @@ fn rows_that_there_are_not_and_other_plates_are_errors() {
     assert!(why("N", vec![40]).contains("its rows are 0 to 39"));
     assert!(why("N", vec![]).contains("its rows are 0 to 39"));
     assert!(why("M", vec![0]).contains("its plate is `N`"));
+}
+
+/// Every size of every model of the PosteriorDB checkout that `FIREBRAND_POSTERIORDB` names (of those whose names contain
+/// `FIREBRAND_ONLY`): it is refused, with a place, or batches of its rows average to the full score. `--nocapture` prints which.
+#[test]
+fn sizes_of_real_models_are_refused_or_their_batches_average_to_the_full_score() {
+    let Ok(checkout) = std::env::var("FIREBRAND_POSTERIORDB") else {
+        eprintln!("FIREBRAND_POSTERIORDB is not set: no model is looked at");
+        return;
+    };
+    let database = Database::open(checkout.as_ref()).expect("a checkout");
+    let only = std::env::var("FIREBRAND_ONLY").unwrap_or_default();
+    let mut wrong = Vec::new();
+    for name in database.names().expect("posteriors") {
+        if !name.contains(&only) {
+            continue;
+        }
+        let Ok(files) = database
+            .entry(&name)
+            .and_then(|entry| database.locate(&entry))
+        else {
+            continue;
+        };
+        let (Ok(model), Some(data)) = (Model::from_file(&files.model), &files.data) else {
+            continue;
+        };
+        let data = Data::from_file(data).expect("data");
+        for declaration in &model.program().data {
+            let type_ = &declaration.type_;
+            if !matches!(type_.element, Element::Int) || !type_.array.is_empty() {
+                continue;
+            }
+            let (posterior, plate) = (&name, &declaration.name);
+            match model.compile_with_plate(&data, &Placement::cpu(), plate) {
+                Err(report) => {
+                    println!("| {posterior} | {plate} | {} |", report.lines().join("; "))
+                }
+                Ok(target) => {
+                    let check = target::minibatch_scores_average_to_the_full_score(&target);
+                    println!("| {posterior} | {plate} | {check} |");
+                    if check.failed() {
+                        wrong.push(format!("{posterior}, {plate}: {check}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -15,7 +15,8 @@ use super::sources::{Place, Sources};
 pub struct Source {
     /// The model: a file in the Stan language, or `posteriordb:NAME` for a posterior of PosteriorDB.
     pub model: PathBuf,
-    /// Its data: Stan's JSON, also inside a `.zip`. Variables that the model does not declare are ignored.
+    /// Its data: Stan's JSON, also inside a `.zip`. Variables that the model does not declare are ignored. Arrays may be in files of their
+    /// own: `{"file": "train.npz", "name": "x"}`.
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
     #[command(flatten)]
