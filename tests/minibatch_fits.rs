@@ -1,11 +1,6 @@
 //! Fits on minibatches land where fits on all data do.
 
-use std::sync::atomic::AtomicBool;
-
-use firebrand::core::{
-    Checkpoint, Fit, FitOptions, Placement, Stream, Surroundings, fit_within, normals, registry,
-    to_host,
-};
+use firebrand::core::{FitOptions, Placement, Stream, normals};
 use firebrand::dsl::{Data, Model, Posterior};
 use firebrand::{Ended, Fitted};
 
@@ -117,38 +112,4 @@ fn so_do_adaptive_steps_up_the_elbo() {
             Some("N=100"),
         ),
     );
-}
-
-#[test]
-fn a_restored_run_sees_the_batches_that_it_would_have_seen() {
-    let posterior = regression(200, 2);
-    let fit = |steps: u64, resume: Option<&Checkpoint>| -> Fit {
-        let options = FitOptions {
-            minibatch: Some("N=30".parse().unwrap()),
-            max_steps: Some(steps),
-            ..FitOptions::default()
-        };
-        let mut surroundings = Surroundings {
-            cancelled: &AtomicBool::new(false),
-            progress: &mut |_| {},
-            resume,
-        };
-        let inference = registry::inference("prox-score").unwrap().plugin;
-        let family = registry::family("full-rank").unwrap().plugin;
-        fit_within(
-            &posterior,
-            &*inference,
-            &*family,
-            &options,
-            &mut surroundings,
-        )
-        .unwrap()
-    };
-    let first = fit(9, None);
-    let checkpoint = Checkpoint {
-        steps: first.steps,
-        state: first.state,
-    };
-    let lambda = |fit: Fit| to_host(&fit.approximation.lambda());
-    assert_eq!(lambda(fit(25, Some(&checkpoint))), lambda(fit(25, None)));
 }

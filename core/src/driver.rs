@@ -11,8 +11,8 @@ use crate::checkpoint::{Checkpoint, Keeper};
 use crate::family::{Approximation, Family};
 use crate::inference::{Inference, InferenceError, Running, StepContext, StepError, StepReport};
 use crate::lost::Lost;
-use crate::panics::{Panic, caught};
 use crate::minibatch::{Batches, Minibatch};
+use crate::panics::{Panic, caught};
 use crate::start::{Start, StartOptions};
 use crate::stop::{Stop, StopReason};
 use crate::target::{Batch, Counted, Counters, Counts, OnBatch, Target};
@@ -211,8 +211,7 @@ pub fn fit_within(
             let interruptible = Counted::new(target, &counters).until(stop);
             let batch = batches.as_ref().map_or(Batch::Full, Batches::for_start);
             let target = OnBatch::new(&interruptible, batch);
-            let start =
-                guarded(|| inference.find_start(&target, options.seed, &options.start))?;
+            let start = guarded(|| inference.find_start(&target, options.seed, &options.start))?;
             Checkpoint::of_start(start, counters.counts())
         }
     };

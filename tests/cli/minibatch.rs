@@ -121,3 +121,20 @@ fn models_that_are_no_sums_over_rows_are_refused_with_place_and_reason() {
     );
     fit(&series, "M").fails(1, &["the model's data have no size M", "they have N"]);
 }
+
+#[test]
+fn a_resumed_run_sees_the_batches_that_it_would_have_seen() {
+    let workspace = many();
+    let fit = "fit mean.stan --data many.json --minibatch N=30 --json";
+    let whole = workspace
+        .run(&format!("{fit} --max-steps 25 --out whole"))
+        .json();
+    workspace
+        .run(&format!("{fit} --max-steps 9 --out part"))
+        .json();
+    let resumed = workspace
+        .run("fit --resume part --max-steps 25 --json")
+        .json();
+    assert_eq!(resumed["record"]["outcome"]["ran"]["steps"], 25);
+    assert_eq!(resumed["summary"], whole["summary"]);
+}

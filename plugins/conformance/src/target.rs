@@ -315,13 +315,11 @@ pub fn minibatch_scores_average_to_the_full_score(target: &dyn Target) -> Check 
                             )
                         },
                     );
-                    for i in s * dimension..(s + 1) * dimension {
-                        worst.close(average.score[i], full.score[i], size[i] + 1.0, || {
-                            format!(
-                                "coordinate {}, draw {s}, {} batches of {name}",
-                                i % dimension,
-                                cuts.len()
-                            )
+                    for d in 0..dimension {
+                        let i = s * dimension + d;
+                        let (found, expected) = (average.score[i], full.score[i]);
+                        worst.close(found, expected, size[i] + 1.0, || {
+                            format!("coordinate {d}, draw {s}, {} batches of {name}", cuts.len())
                         });
                     }
                 }
