@@ -233,7 +233,10 @@ impl Ready<'_> {
         let (diagnosis, verdict) = self.check(&mut fit, cancelled);
         cancelled.store(false, Ordering::Relaxed);
         watch(Event::Drawing);
-        let (draws, notes) = self.draw(&mut fit, cancelled);
+        let (draws, mut notes) = self.draw(&mut fit, cancelled);
+        if let (Some(_), Some(bias)) = (&self.options.minibatch, inference.bias_on_batches()) {
+            notes.push(bias.into());
+        }
         Ok(Fitted::new(fit, diagnosis, verdict, draws, notes))
     }
 

@@ -12,10 +12,11 @@ use crate::family::{Approximation, Family, check_dense};
 use crate::gaussian::Structure;
 use crate::inference::{Inference, InferenceError, Running, StepContext, StepError, StepReport};
 use crate::lost::Lost;
+use crate::minibatch::{Batches, Minibatch};
 use crate::panics::{Panic, caught};
 use crate::start::{Start, StartOptions};
 use crate::stop::{Stop, StopReason};
-use crate::target::{Batch, Counted, Counters, Counts, Target};
+use crate::target::{Batch, Counted, Counters, Counts, OnBatch, Target};
 use crate::trace::Trace;
 
 crate::options! {
@@ -29,6 +30,8 @@ crate::options! {
         max_seconds: Option<f64> = None,
         /// Rejected steps in a row after which the run has failed.
         max_rejections: u64 = 50,
+        /// Rows of the data that each step sees, such as "N=128"; by default all.
+        minibatch: Option<Minibatch> = None,
         /// How starting points are found.
         start: StartOptions = StartOptions::default(),
     }
@@ -180,7 +183,15 @@ pub fn fit_within(
     let clock = Clock::from(resumed.as_ref().map_or(0.0, |earlier| earlier.seconds));
     let deadline = options.max_seconds.and_then(|limit| clock.at(limit));
     let stop = Stop::new(surroundings.cancelled, deadline);
-    let max_steps = options.max_steps.unwrap_or_else(|| inference.max_steps());
+    let mut batches = match &options.minibatch {
+        Some(minibatch) => Some(Batches::of(target, minibatch, options.seed)?),
+        None => None,
+    };
+    let max_steps = options.max_steps.unwrap_or_else(|| {
+        // As many passes over the data as without minibatches.
+        let passes = batches.as_ref().map_or(1, Batches::steps_per_epoch);
+        inference.max_steps().saturating_mul(passes)
+    });
     (surroundings.progress)(&Moment {
         steps: 0,
         max_steps,
@@ -203,15 +214,19 @@ pub fn fit_within(
             let half = options.max_seconds.and_then(|limit| clock.at(limit / 2.0));
             let stop = Stop::new(surroundings.cancelled, half);
             let interruptible = Counted::new(target, &counters).until(stop);
-            let start =
-                guarded(|| inference.find_start(&interruptible, options.seed, &options.start))?;
+            let batch = batches.as_ref().map_or(Batch::Full, Batches::for_start);
+            let target = OnBatch::new(&interruptible, batch);
+            let start = guarded(|| inference.find_start(&target, options.seed, &options.start))?;
             Checkpoint::of_start(start, counters.counts())
         }
     };
     let state = std::mem::take(&mut so_far.state);
     let mut running = guarded(|| {
         let approximation = family.start_from(&so_far.start, target.placement())?;
-        let mut running = inference.begin(approximation, &counted, &so_far.start)?;
+        let mut running = match batches {
+            Some(_) => inference.begin_on_batches(approximation, &counted, &so_far.start)?,
+            None => inference.begin(approximation, &counted, &so_far.start)?,
+        };
         if is_resumed {
             running.restore(&state)?;
         }
@@ -238,9 +253,13 @@ pub fn fit_within(
         if let Some(ended) = course.over(max_steps, stop) {
             break ended;
         }
+        let batch = match &mut batches {
+            Some(batches) => batches.at(course.so_far.steps),
+            None => Batch::Full,
+        };
         let context = StepContext {
             target: &counted,
-            batch: &Batch::Full,
+            batch: &batch,
             step: course.so_far.steps,
             seed: options.seed,
             stop,

@@ -46,6 +46,22 @@ pub trait Inference: Send + Sync {
         target: &dyn Target,
         start: &Start,
     ) -> Result<Box<dyn Running>, InferenceError>;
+
+    /// [`begin`](Inference::begin) for a run whose steps see other rows of the data each, so that scores are unbiased but noisy, with the
+    /// same noise in all draws of a step. An algorithm whose steps or whose way to stop rest on exact scores overrides it.
+    fn begin_on_batches(
+        &self,
+        approximation: Box<dyn Approximation>,
+        target: &dyn Target,
+        start: &Start,
+    ) -> Result<Box<dyn Running>, InferenceError> {
+        self.begin(approximation, target, start)
+    }
+
+    /// What noise in the scores does to the result, in a sentence; `None` where it averages out.
+    fn bias_on_batches(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// An inference that is under way. It holds only what the next step needs; diagnostics leave through [`StepReport`].
@@ -233,6 +249,9 @@ pub enum InferenceError {
         /// Which registered families do not lack it, as a clause.
         able: String,
     },
+    /// The target cannot be evaluated on the batches that were asked for.
+    #[error("{0}")]
+    Minibatch(String),
     /// No point with a finite density was found, or no path from any led anywhere.
     #[error("no start was found: {0}")]
     Start(String),

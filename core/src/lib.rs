@@ -19,6 +19,7 @@ mod gaussian;
 mod inference;
 mod lost;
 mod low_rank;
+mod minibatch;
 pub mod network;
 mod options;
 mod panics;
@@ -50,6 +51,7 @@ pub use inference::{
 };
 pub use inventory;
 pub use low_rank::{LowRank, LowRankRoot, PATCHED, nearest as nearest_low_rank};
+pub use minibatch::{Batches, Minibatch};
 #[doc(hidden)]
 pub use options::ron_of as __ron_of;
 pub use options::{OptionField, Options, OptionsError};
@@ -66,6 +68,6 @@ pub use stop::{Stop, StopReason};
 pub use suggest::nearest;
 pub use target::{
     Batch, Block, Column, Constrained, Counted, Counters, Counts, Density, Evaluation, FnTarget,
-    GaussianTarget, Parameter, Target, TargetError,
+    GaussianTarget, OnBatch, Parameter, Plate, Target, TargetError,
 };
 pub use trace::{Trace, TraceRow};

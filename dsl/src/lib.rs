@@ -11,6 +11,7 @@ mod generated;
 pub mod hir;
 pub mod library;
 mod model;
+mod plate;
 mod posterior;
 mod stage;
 mod stager;

@@ -147,7 +147,22 @@ impl Model {
     /// # Errors
     /// Data that contradicts its declaration, and constructs that are not supported with this data.
     pub fn compile(&self, data: &Data, placement: &Placement) -> Result<Posterior, Report> {
-        Posterior::compile(&self.program, data, placement)
+        Posterior::compile(&self.program, data, placement, None)
+            .map_err(|diagnostics| self.report(diagnostics))
+    }
+
+    /// The same, with the data variable `plate` as a [`Plate`](firebrand_core::Plate): the posterior can also be evaluated on some of
+    /// the rows that it counts.
+    ///
+    /// # Errors
+    /// What [`compile`](Self::compile) refuses, and a model that is no sum over these rows: with the place where it is none.
+    pub fn compile_with_plate(
+        &self,
+        data: &Data,
+        placement: &Placement,
+        plate: &str,
+    ) -> Result<Posterior, Report> {
+        Posterior::compile(&self.program, data, placement, Some(plate))
             .map_err(|diagnostics| self.report(diagnostics))
     }
 

@@ -5,17 +5,19 @@ use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Tensor;
 use firebrand_core::{
-    Batch, Block, Column, Constrained, Density, Evaluation, Parameter, Placement, Precision,
+    Batch, Block, Column, Constrained, Density, Evaluation, Parameter, Placement, Plate, Precision,
     Target, TargetError, to_host,
 };
 use firebrand_graph as graph;
 use firebrand_graph::{Expr, NodeId, Op, Program};
 
-use crate::data::Data;
+use crate::data::{Data, bind};
 use crate::diagnostics::Diagnostic;
 use crate::generated::Generator;
 use crate::hir;
-use crate::stager::{Networks, Staged, stage};
+use crate::plate::{Outputs, Plated, stays_in_file};
+use crate::stage::Interpreter;
+use crate::stager::{Networks, Staged, one, run_data, stage_blocks};
 
 /// A posterior: unnormalised log density and score on the unconstrained scale, and the way back to the model's own.
 ///
@@ -32,11 +34,14 @@ pub struct Posterior {
     reasons: Vec<String>,
     generator: Generator,
     networks: Networks,
+    plated: Option<Plated>,
+    /// Whether the programs have all data in them; else there is a plate, and all data are worked on in blocks of its rows.
+    whole: bool,
     size: Size,
     printed: Vec<String>,
 }
 
-/// How large a compiled posterior is.
+/// How large a compiled posterior is; without what belongs to rows, where these are too many to be compiled at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     /// Calls of densities, functions and operators in the source that the log density needs; a loop's count once.
@@ -52,7 +57,28 @@ impl Posterior {
         program: &Arc<hir::Program>,
         data: &Data,
         placement: &Placement,
+        plate: Option<&str>,
     ) -> Result<Self, Vec<Diagnostic>> {
+        let options = graph::Options {
+            device: placement.device.clone(),
+            precision: match placement.precision {
+                Precision::F32 => graph::Precision::F32,
+                Precision::F64 => graph::Precision::F64,
+            },
+        };
+        let mut interpreter = Interpreter::new(program);
+        let stays = |declaration: &hir::Declaration| {
+            plate.is_some_and(|plate| stays_in_file(program, declaration, plate))
+        };
+        let files = bind(&mut interpreter, &program.data, data, &stays)?;
+        let environment = run_data(&mut interpreter)?;
+        interpreter.build_networks(data).map_err(one)?;
+        let built = &interpreter.networks;
+        let plated = match plate {
+            Some(plate) => Some(Plated::new(program, &environment, files, built, plate, &options)?),
+            None => None,
+        };
+        let whole = plated.as_ref().is_none_or(Plated::fits_whole);
         let Staged {
             mut graph,
             theta,
@@ -64,14 +90,7 @@ impl Posterior {
             environment,
             networks,
             printed,
-        } = stage(program, data)?;
-        let options = graph::Options {
-            device: placement.device.clone(),
-            precision: match placement.precision {
-                Precision::F32 => graph::Precision::F32,
-                Precision::F64 => graph::Precision::F64,
-            },
-        };
+        } = stage_blocks(interpreter, environment, whole)?;
         let source_operations = source_operations(&graph, &log_density);
         graph.set_source(graph::SourceId::default());
         let density = graph.node_of(&log_density);
@@ -128,6 +147,8 @@ impl Posterior {
             reasons,
             generator,
             networks,
+            plated,
+            whole,
             size: Size {
                 source_operations,
                 nodes,
@@ -180,7 +201,7 @@ impl Posterior {
         Ok(to_host(&spread(output, draws)))
     }
 
-    fn check(&self, theta: &Tensor<2>, batch: &Batch) -> Result<usize, TargetError> {
+    fn check(&self, theta: &Tensor<2>) -> Result<usize, TargetError> {
         let [draws, found] = theta.dims();
         if found != self.dimension {
             return Err(TargetError::Dimension {
@@ -188,14 +209,52 @@ impl Posterior {
                 found,
             });
         }
-        if let Batch::Rows { plate, .. } = batch {
-            let because = "a compiled model is evaluated on all of its data".to_string();
-            return Err(TargetError::Batch {
-                plate: plate.clone(),
-                because,
-            });
-        }
         Ok(draws)
+    }
+
+    /// Log density, score and whether the model's conditions are met, on a batch.
+    fn run(&self, theta: &Tensor<2>, batch: &Batch) -> Result<Outputs, TargetError> {
+        let wrong = |diagnostics: Vec<Diagnostic>| {
+            let first = diagnostics.into_iter().next();
+            first
+                .map(|diagnostic| diagnostic.message)
+                .unwrap_or_default()
+        };
+        let Batch::Rows { plate, rows } = batch else {
+            if let (Some(plated), false) = (&self.plated, self.whole) {
+                let all = plated.evaluate_all(theta);
+                return all.map_err(|diagnostics| TargetError::Model(wrong(diagnostics)));
+            }
+            let outputs = self.score_program.run(std::slice::from_ref(theta));
+            return match <[Tensor<2>; 3]>::try_from(outputs) {
+                Ok([density, score, met]) => Ok(Outputs {
+                    density,
+                    score,
+                    met,
+                }),
+                Err(_) => Err(TargetError::Model("the program has no outputs".into())),
+            };
+        };
+        let refused = |because: String| TargetError::Batch {
+            plate: plate.clone(),
+            because,
+        };
+        let Some(plated) = &self.plated else {
+            return Err(refused("the model was compiled without plates".into()));
+        };
+        if plated.name() != plate {
+            return Err(refused(format!("its plate is `{}`", plated.name())));
+        }
+        let total = plated.rows();
+        if rows.is_empty() || rows.iter().any(|row| *row >= total) {
+            return Err(refused(format!(
+                "its rows are 0 to {}",
+                total.saturating_sub(1)
+            )));
+        }
+        plated
+            .evaluate(theta, rows, total as f64 / rows.len() as f64)
+            .map_err(|diagnostics| refused(wrong(diagnostics)))
     }
 }
 
@@ -209,16 +268,12 @@ impl Target for Posterior {
         theta: &Tensor<2>,
         batch: &Batch,
     ) -> Result<Evaluation, TargetError> {
-        let draws = self.check(theta, batch)?;
-        let mut outputs = self
-            .score_program
-            .run(std::slice::from_ref(theta))
-            .into_iter();
-        let (Some(density), Some(score), Some(met)) =
-            (outputs.next(), outputs.next(), outputs.next())
-        else {
-            return Err(TargetError::Model("the program has no outputs".into()));
-        };
+        let draws = self.check(theta)?;
+        let Outputs {
+            density,
+            score,
+            met,
+        } = self.run(theta, batch)?;
         let score = spread(score, draws);
         let (mut log_density, mut valid) = validity(&density, &met, draws);
         let mut scores = to_host(&score);
@@ -249,7 +304,15 @@ impl Target for Posterior {
     }
 
     fn log_density(&self, theta: &Tensor<2>, batch: &Batch) -> Result<Density, TargetError> {
-        let draws = self.check(theta, batch)?;
+        let draws = self.check(theta)?;
+        if *batch != Batch::Full || !self.whole {
+            let Outputs { density, met, .. } = self.run(theta, batch)?;
+            let (log_density, valid) = validity(&density, &met, draws);
+            return Ok(Density {
+                log_density: self.placement.vector(&log_density),
+                valid,
+            });
+        }
         let outputs = self.density_program.run(std::slice::from_ref(theta));
         let [density, met] = outputs.as_slice() else {
             return Err(TargetError::Model("the program has no outputs".into()));
@@ -259,6 +322,14 @@ impl Target for Posterior {
             log_density: self.placement.vector(&log_density),
             valid,
         })
+    }
+
+    fn plates(&self) -> Vec<Plate> {
+        let plate = |plated: &Plated| Plate {
+            name: plated.name().into(),
+            rows: plated.rows(),
+        };
+        self.plated.iter().map(plate).collect()
     }
 
     fn parameters(&self) -> &[Parameter] {
@@ -275,7 +346,7 @@ impl Target for Posterior {
         seed: u64,
         cancelled: &AtomicBool,
     ) -> Result<Constrained, TargetError> {
-        let draws = self.check(theta, &Batch::Full)?;
+        let draws = self.check(theta)?;
         let values = self.constrained(theta, draws)?;
         let values = self.generator.extend(values, theta, seed, cancelled)?;
         Ok(Constrained {
@@ -285,7 +356,7 @@ impl Target for Posterior {
     }
 
     fn constrain_parameters(&self, theta: &Tensor<2>) -> Result<Constrained, TargetError> {
-        let draws = self.check(theta, &Batch::Full)?;
+        let draws = self.check(theta)?;
         let columns = self
             .columns
             .iter()

@@ -7,11 +7,15 @@ use firebrand_graph::{Expr, Graph, Index, Shape};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+#[cfg(test)]
 use crate::data::{Data, bind};
 use crate::diagnostics::Diagnostic;
-use crate::hir::{self, Declaration, Element, Slot, Statement, StatementKind};
+#[cfg(test)]
+use crate::hir;
+use crate::hir::{Declaration, Element, Slot, Statement, StatementKind};
 use crate::library::Requirement;
 use crate::stage::{Built, Interpreter, StageError, Stop};
+use crate::syntax::Span;
 use crate::transform;
 use crate::value::Value;
 
@@ -59,26 +63,73 @@ const TRANSFORMED_DATA_SEED: u64 = 0;
 ///
 /// # Errors
 /// Data that contradicts its declaration, and what is wrong or not supported with this data.
+#[cfg(test)]
 pub(crate) fn stage(program: &Arc<hir::Program>, data: &Data) -> Result<Staged, Vec<Diagnostic>> {
     stage_as(program, data, true)
 }
 
 /// [`stage`], with loops in lanes or one iteration after the other.
+#[cfg(test)]
 pub(crate) fn stage_as(
     program: &Arc<hir::Program>,
     data: &Data,
     in_lanes: bool,
 ) -> Result<Staged, Vec<Diagnostic>> {
-    let one = |stop: Stop| vec![diagnostic(stop)];
-    let from_error = |error: StageError| vec![error_diagnostic(error)];
     let mut interpreter = Interpreter::new(program);
     interpreter.in_lanes = in_lanes;
-    bind(&mut interpreter, &program.data, data)?;
+    bind(&mut interpreter, &program.data, data, &|_| false)?;
+    let environment = run_data(&mut interpreter)?;
+    interpreter.build_networks(data).map_err(one)?;
+    stage_blocks(interpreter, environment, true)
+}
+
+/// Runs the blocks of a program whose data have been run, the model block if `with_model`; without it the log density is that of
+/// the parameters' transforms alone.
+pub(crate) fn stage_blocks(
+    mut interpreter: Interpreter<'_>,
+    environment: Vec<(Slot, Value)>,
+    with_model: bool,
+) -> Result<Staged, Vec<Diagnostic>> {
+    let Unfolded {
+        theta,
+        dimension,
+        parameters,
+        values,
+        networks,
+    } = run_parameters(&mut interpreter, None)?;
+    if with_model {
+        let program = interpreter.program;
+        interpreter.run(&program.model).map_err(from_error)?;
+    }
+    let log_density = interpreter.target();
+    let requirements = interpreter.take_requirements();
+    let printed = interpreter.take_printed();
+    let mut graph = interpreter.graph;
+    let constrained = joined(&mut graph, &values);
+    Ok(Staged {
+        graph,
+        theta,
+        dimension,
+        log_density,
+        requirements,
+        parameters,
+        constrained,
+        environment,
+        networks,
+        printed,
+    })
+}
+
+/// Runs transformed data; gives the values of data and transformed data.
+pub(crate) fn run_data(
+    interpreter: &mut Interpreter<'_>,
+) -> Result<Vec<(Slot, Value)>, Vec<Diagnostic>> {
+    let program = interpreter.program;
     interpreter.set_rng(ChaCha8Rng::seed_from_u64(TRANSFORMED_DATA_SEED));
     interpreter
         .run(&program.transformed_data)
         .map_err(from_error)?;
-    check_block(&mut interpreter, &program.transformed_data).map_err(one)?;
+    check_block(interpreter, &program.transformed_data).map_err(one)?;
     if let Some(broken) = interpreter.take_requirements().first() {
         let span = program
             .transformed_data
@@ -94,22 +145,43 @@ pub(crate) fn stage_as(
         .iter()
         .map(|d| d.slot)
         .chain(declared_slots(&program.transformed_data));
-    let environment: Vec<(Slot, Value)> = known
+    Ok(known
         .collect::<Vec<_>>()
         .into_iter()
         .filter_map(|slot| Some((slot, interpreter.get(slot)?)))
-        .collect();
+        .collect())
+}
 
-    interpreter.build_networks(data).map_err(one)?;
+/// Parameters and transformed parameters, out of the unconstrained vector.
+pub(crate) struct Unfolded {
+    /// The unconstrained vector.
+    pub theta: Expr,
+    pub dimension: usize,
+    /// Parameters, then transformed parameters.
+    pub parameters: Vec<Parameter>,
+    /// Their values, each a vector in the order of its columns.
+    pub values: Vec<Expr>,
+    pub networks: Networks,
+}
+
+/// Runs parameters and transformed parameters, of the unconstrained vector `theta` or of a new input.
+pub(crate) fn run_parameters(
+    interpreter: &mut Interpreter<'_>,
+    theta: Option<&Expr>,
+) -> Result<Unfolded, Vec<Diagnostic>> {
+    let program = interpreter.program;
     let root = interpreter.root();
     let mut sizes = Vec::new();
     for parameter in &program.parameters {
         let dims = interpreter.dims_of(&parameter.type_, &root).map_err(one)?;
-        let size = transform::unconstrained_size(&interpreter, parameter, &dims).map_err(one)?;
+        let size = transform::unconstrained_size(interpreter, parameter, &dims).map_err(one)?;
         sizes.push((dims, size));
     }
     let dimension = sizes.iter().map(|(_, size)| size).sum();
-    let theta = interpreter.graph.input(dimension, true);
+    let theta = match theta {
+        Some(theta) => theta.clone(),
+        None => interpreter.graph.input(dimension, true),
+    };
     let mut parameters = Vec::new();
     let mut values = Vec::new();
     let mut places = Vec::new();
@@ -127,9 +199,10 @@ pub(crate) fn stage_as(
         let part = slice(&mut interpreter.graph, &theta, start, *size);
         start += size;
         let constrained =
-            transform::constrain(&mut interpreter, parameter, dims, &part, &root).map_err(one)?;
+            transform::constrain(interpreter, parameter, dims, &part, &root).map_err(one)?;
         if let Some(log_jacobian) = constrained.log_jacobian {
-            interpreter.add_value_to_target(&Value::Real(log_jacobian), &root);
+            let log_jacobian = Value::Real(log_jacobian);
+            interpreter.add_value_to_target(&log_jacobian, Span::default(), &root);
         }
         values.push(by_columns(&mut interpreter.graph, &constrained.value));
         interpreter.set(parameter.slot, Value::Real(constrained.value));
@@ -144,7 +217,7 @@ pub(crate) fn stage_as(
     interpreter
         .run(&program.transformed_parameters)
         .map_err(from_error)?;
-    check_block(&mut interpreter, &program.transformed_parameters).map_err(one)?;
+    check_block(interpreter, &program.transformed_parameters).map_err(one)?;
     for declaration in declarations(&program.transformed_parameters) {
         let Some(value) = interpreter.get(declaration.slot) else {
             continue;
@@ -159,31 +232,32 @@ pub(crate) fn stage_as(
             weights: false,
         });
     }
-    interpreter.run(&program.model).map_err(from_error)?;
-    let log_density = interpreter.target();
-    let requirements = interpreter.take_requirements();
-    let printed = interpreter.take_printed();
-    let networks = Networks {
-        built: Arc::clone(&interpreter.networks),
-        places,
-    };
-    let mut graph = interpreter.graph;
-    let constrained = match values.as_slice() {
-        [] => firebrand_graph::Array::vector(Vec::new()).into(),
-        values => graph.concat(values, 0),
-    };
-    Ok(Staged {
-        graph,
+    Ok(Unfolded {
         theta,
         dimension,
-        log_density,
-        requirements,
         parameters,
-        constrained,
-        environment,
-        networks,
-        printed,
+        values,
+        networks: Networks {
+            built: Arc::clone(&interpreter.networks),
+            places,
+        },
     })
+}
+
+/// Vectors as one.
+pub(crate) fn joined(graph: &mut Graph, values: &[Expr]) -> Expr {
+    match values {
+        [] => firebrand_graph::Array::vector(Vec::new()).into(),
+        values => graph.concat(values, 0),
+    }
+}
+
+pub(crate) fn one(stop: Stop) -> Vec<Diagnostic> {
+    vec![diagnostic(stop)]
+}
+
+pub(crate) fn from_error(error: StageError) -> Vec<Diagnostic> {
+    vec![error_diagnostic(error)]
 }
 
 /// Rejects what breaks the constraints of a block's own variables.

@@ -230,7 +230,7 @@ impl Graph {
 }
 
 /// Equality to the bit, so that NaN equals itself and 0 differs from -0.
-fn same_op(a: &Op, b: &Op) -> bool {
+pub(crate) fn same_op(a: &Op, b: &Op) -> bool {
     match (a, b) {
         (Op::Const(x), Op::Const(y)) => {
             x.shape() == y.shape()

@@ -19,6 +19,7 @@ mod program;
 mod simplify;
 mod solve;
 mod special;
+mod template;
 
 pub use array::{Array, Shape, broadcast_shape};
 pub use function::{Function, RowFunction, Wanted};
@@ -30,3 +31,4 @@ pub use solve::{Equations, Method, Problem, SolveOptions};
 pub use special::{
     digamma, lgamma, log_add_exp, log1m_exp, log1p_exp, multiply_log, polygamma, sigmoid, trigamma,
 };
+pub use template::Template;

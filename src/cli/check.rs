@@ -33,7 +33,7 @@ pub fn run(args: &CheckArgs) -> Result<(), Failure> {
     let model = read_model(&files.model)?;
     let posterior = match files.data.as_deref() {
         None if !model.program().data.is_empty() => None,
-        data => Some(compile(&model, data, &Placement::cpu())?),
+        data => Some(compile(&model, data, &Placement::cpu(), None)?),
     };
     let mut out = io::stdout().lock();
     writeln!(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use firebrand::core::Checkpoint;
 use firebrand::core::record::{Outcome, PluginRecord, Request, RunRecord, SavedApproximation};
-use firebrand::core::{InferenceError, TargetError};
+use firebrand::core::{Batches, InferenceError, Minibatch, TargetError};
 use firebrand::{Ended, Event, Fitted, Keeping, Ready, Target};
 use serde::Serialize;
 
@@ -71,6 +71,9 @@ pub struct FitArgs {
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
+    /// Rows that each step sees, drawn anew from those that the data variable N counts.
+    #[arg(long, value_name = "N=ROWS")]
+    minibatch: Option<Minibatch>,
     /// Steps at most.
     #[arg(long, value_name = "N")]
     max_steps: Option<u64>,
@@ -108,7 +111,11 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
         None => {
             let place = sources.place(&plan.model_path(), data)?;
             let model = computing.model(read_model(&place.files.model)?);
-            let posterior = compile(&model, place.files.data.as_deref(), &placement)?;
+            let plate = plan
+                .minibatch
+                .as_ref()
+                .map(|minibatch| minibatch.plate.as_str());
+            let posterior = compile(&model, place.files.data.as_deref(), &placement, plate)?;
             files.extend(texts(&place.files.model, &model));
             files.extend(place.files.data.clone().map(|path| (Used::Data, path)));
             (Box::new(posterior), Some(place))
@@ -199,6 +206,7 @@ fn plan(args: &FitArgs, before: Option<&RunFile>) -> Result<RunFile, Failure> {
     plan.max_steps = args.max_steps.or(plan.max_steps);
     plan.max_seconds = args.max_seconds.or(plan.max_seconds);
     plan.checkpoint_seconds = args.checkpoint_seconds.unwrap_or(plan.checkpoint_seconds);
+    plan.minibatch = args.minibatch.clone().or(plan.minibatch);
     if let Some(tolerance) = plan.solver_tolerance {
         usable_tolerance(tolerance).map_err(Failure::Usage)?;
     }
@@ -293,6 +301,10 @@ fn named<T: ValueEnum>(field: &str, text: Option<&str>) -> Result<Option<T>, Fai
 }
 
 fn choose<'a>(target: &'a dyn Target, plan: &RunFile) -> Result<Ready<'a>, Failure> {
+    if let Some(minibatch) = &plan.minibatch {
+        let batches = Batches::of(target, minibatch, plan.seed);
+        batches.map_err(|error| Failure::Usage(error.to_string()))?;
+    }
     let mut fitting = firebrand::fit(target)
         .inference(&plan.inference)
         .options(plan.fit_options())

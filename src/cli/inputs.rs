@@ -15,7 +15,8 @@ use super::sources::{Place, Sources};
 pub struct Source {
     /// The model: a file in the Stan language, or `posteriordb:NAME` for a posterior of PosteriorDB.
     pub model: PathBuf,
-    /// Its data: Stan's JSON, also inside a `.zip`. Variables that the model does not declare are ignored.
+    /// Its data: Stan's JSON, also inside a `.zip`. Variables that the model does not declare are ignored. Arrays may be in files of their
+    /// own: `{"file": "train.npz", "name": "x"}`.
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
     #[command(flatten)]
@@ -137,7 +138,7 @@ impl Source {
     pub fn compile(&self, computing: Computing) -> Result<Posterior, Failure> {
         let files = self.place()?.files;
         let model = computing.model(read_model(&files.model)?);
-        compile(&model, files.data.as_deref(), &computing.placement()?)
+        compile(&model, files.data.as_deref(), &computing.placement()?, None)
     }
 }
 
@@ -148,11 +149,12 @@ pub fn read_model(path: &Path) -> Result<Model, Failure> {
     Ok(model)
 }
 
-/// Compiles a model with its data; what it prints goes to standard error.
+/// Compiles a model with its data; what it prints goes to standard error. `plate` is the data size that counts the rows of minibatches.
 pub fn compile(
     model: &Model,
     data: Option<&Path>,
     placement: &Placement,
+    plate: Option<&str>,
 ) -> Result<Posterior, Failure> {
     if data.is_none() && !model.program().data.is_empty() {
         let names: Vec<&str> = model
@@ -167,7 +169,10 @@ pub fn compile(
         )));
     }
     let data = data.map_or_else(|| Ok(Data::empty()), Data::from_file)?;
-    let posterior = model.compile(&data, placement)?;
+    let posterior = match plate {
+        Some(plate) => model.compile_with_plate(&data, placement, plate)?,
+        None => model.compile(&data, placement)?,
+    };
     for line in posterior.printed() {
         eprintln!("{line}");
     }

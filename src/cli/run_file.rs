@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use firebrand::core::Options;
 use firebrand::core::start::StartOptions;
+use firebrand::core::{Minibatch, Options};
 use firebrand::{DiagnosisOptions, FitOptions, defaults};
 
 use super::Failure;
@@ -36,6 +36,8 @@ firebrand::core::options! {
         max_steps: Option<u64> = None,
         /// Seconds at most for the search of a start and the iteration; by default no limit.
         max_seconds: Option<f64> = None,
+        /// Rows of the data that each step sees, such as "N=128"; by default all.
+        minibatch: Option<Minibatch> = None,
         /// Rejected steps in a row after which the run has failed.
         max_rejections: u64 = FitOptions::default().max_rejections,
         /// With a folder for the results, seconds from one checkpoint to the next; zero for one after every step.
@@ -78,6 +80,7 @@ impl RunFile {
             max_steps: self.max_steps,
             max_seconds: self.max_seconds,
             max_rejections: self.max_rejections,
+            minibatch: self.minibatch.clone(),
             start: self.start.clone(),
         }
     }

@@ -9,6 +9,7 @@ mod fit_failures;
 mod fit_output;
 mod general;
 mod libraries;
+mod minibatch;
 mod plugin_kit;
 mod posteriordb;
 mod resume;

@@ -20,6 +20,7 @@ mod failure;
 mod host;
 mod import;
 mod load;
+mod mapped;
 mod numbers;
 mod object;
 mod plugin;
@@ -34,6 +35,7 @@ mod tests;
 
 pub(crate) use host::family_of_host;
 pub use load::{Loaded, LoadedPlugin, load};
+pub use mapped::MappedFile;
 pub use plugin::plugin_table;
 pub use refusal::Refusal;
 pub use search::{VARIABLE, load_all, user_folder};

@@ -44,6 +44,11 @@ impl Adam {
         self.step_size
     }
 
+    /// The parameters' units.
+    pub fn scales(&self) -> &[f64] {
+        &self.scales
+    }
+
     /// Makes later steps shorter.
     pub fn shrink(&mut self, factor: f64) {
         self.step_size *= factor;

@@ -27,6 +27,7 @@ mod natural;
 mod noise;
 mod paths;
 mod service;
+mod settling;
 mod wide;
 
 pub use adam::{Adam, parameter_scales};
@@ -46,3 +47,4 @@ pub use natural::{Climb, NaturalAscent, ScoreMoments};
 pub use noise::{enough_draws, whitened};
 pub use paths::{PathResult, follow};
 pub use service::{StartOptions, find_start};
+pub use settling::Settling;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Constrained, Density, Evaluation, Parameter, Target, TargetError};
+use super::{Batch, Constrained, Density, Evaluation, Parameter, Plate, Target, TargetError};
 use crate::placement::Placement;
 use crate::stop::Stop;
 
@@ -121,6 +121,10 @@ impl Target for Counted<'_> {
         let out = self.target.log_density(theta, batch)?;
         self.counters.note(&self.counters.densities, &out.valid);
         Ok(out)
+    }
+
+    fn plates(&self) -> Vec<Plate> {
+        self.target.plates()
     }
 
     fn parameters(&self) -> &[Parameter] {

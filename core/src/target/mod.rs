@@ -4,11 +4,13 @@ mod constrained;
 mod counted;
 mod function;
 mod gaussian;
+mod on_batch;
 
 pub use constrained::{Block, Column, Constrained, Parameter};
 pub use counted::{Counted, Counters, Counts};
 pub use function::FnTarget;
 pub use gaussian::GaussianTarget;
+pub use on_batch::OnBatch;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -30,6 +32,15 @@ pub enum Batch {
         /// Indices of the rows, from zero.
         rows: Vec<usize>,
     },
+}
+
+/// A data size that counts rows of which a target can be evaluated on some alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plate {
+    /// The name of the size.
+    pub name: String,
+    /// How many rows there are.
+    pub rows: usize,
 }
 
 /// Log density and score of S draws.
@@ -100,6 +111,11 @@ pub trait Target: Send + Sync {
             log_density, valid, ..
         } = self.log_density_and_score(theta, batch)?;
         Ok(Density { log_density, valid })
+    }
+
+    /// The plates of which [`Batch::Rows`] may name one.
+    fn plates(&self) -> Vec<Plate> {
+        Vec::new()
     }
 
     /// What the model declares, in order: names, shapes, and where in the unconstrained vector each one is.

@@ -2,14 +2,16 @@
 
 mod bind;
 mod json;
+mod stored;
 mod weights;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-pub(crate) use bind::bind;
+pub(crate) use bind::{Bound, bind, rows_of};
+pub(crate) use stored::{Reference, Stored};
 pub(crate) use weights::read_weights;
 
 /// The variables of a data file, by name.
@@ -23,7 +25,7 @@ pub struct Data {
 pub(crate) enum Entry {
     /// Numbers, the last index fastest.
     Numbers { dims: Vec<usize>, numbers: Numbers },
-    /// What is in a file of its own.
+    /// What is in a file of its own: an array, or the weights of a network.
     File(Reference),
     /// Something that no data block can declare: what it is.
     Other(String),
@@ -71,7 +73,9 @@ impl Data {
         Self::default()
     }
 
-    /// Stan's JSON: an object of numbers and nested arrays of numbers.
+    /// Stan's JSON: an object of numbers and nested arrays of numbers. In place of an array may stand where it is:
+    /// `{"file": "train.npz", "name": "x"}` for an array in an `.npy` (without a name), `.npz` or `.safetensors` file. Its path is relative to
+    /// the data file, or for a text to the working folder.
     ///
     /// # Errors
     /// Text that is no such object.
@@ -95,13 +99,26 @@ impl Data {
         }
         let zipped = path
             .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
-        let data = if zipped {
-            Self::from_zip(file, &name)?
-        } else {
-            Self::from_reader(BufReader::new(file), &name)?
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("zip"))
+        {
+            return Ok(Self::from_zip(file, &name)?.beside(path));
+        }
+        Ok(Self::from_reader(BufReader::new(file), &name)?.beside(path))
+    }
+
+    /// With paths of referred files relative to the folder of the data file.
+    fn beside(self, path: &Path) -> Self {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let beside = |entry| match entry {
+            Entry::File(reference) => Entry::File(reference.beside(folder)),
+            entry => entry,
         };
-        Ok(data.beside(path))
+        let variables = self.variables.into_iter();
+        Data {
+            variables: variables
+                .map(|(name, entry)| (name, beside(entry)))
+                .collect(),
+        }
     }
 
     fn from_zip(file: File, name: &str) -> Result<Self, DataError> {
@@ -140,17 +157,6 @@ impl Data {
                 problem: error.to_string(),
             }),
         }
-    }
-
-    /// With paths of referred files relative to the folder of the data file.
-    fn beside(mut self, path: &Path) -> Self {
-        let folder = path.parent().unwrap_or(Path::new(""));
-        for entry in self.variables.values_mut() {
-            if let Entry::File(reference) = entry {
-                reference.file = folder.join(&reference.file);
-            }
-        }
-        self
     }
 
     /// The file that a variable is in; none where the variable is not there.

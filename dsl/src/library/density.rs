@@ -75,7 +75,7 @@ pub(crate) fn sum_terms(graph: &mut Graph, terms: &[Expr], rows: usize) -> Expr 
 fn sum_rows(graph: &mut Graph, term: &Expr, rows: usize) -> Expr {
     let shape = graph.shape(term);
     match shape.as_slice() {
-        [_, n] if *n > 1 => graph.sum(term, 1),
+        [_, n] if *n != 1 => graph.sum(term, 1),
         [lanes, _] => {
             let flat = graph.reshape(term, &[*lanes]);
             graph.scale(&flat, rows as f64)

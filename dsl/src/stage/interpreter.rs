@@ -24,6 +24,15 @@ pub struct StageError {
     pub unsupported: bool,
 }
 
+/// A part of the log density.
+#[derive(Clone, Debug)]
+pub(crate) struct Term {
+    /// A scalar.
+    pub value: Expr,
+    /// The statement that added it; empty for a Jacobian, and for what [`Interpreter::target`] has summed.
+    pub span: Span,
+}
+
 /// What ends an evaluation early.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -61,8 +70,8 @@ pub struct Interpreter<'p> {
     pub(crate) regions: Vec<Region>,
     /// Conditions on parameters that the running statements stand under, each with its lanes.
     pub(crate) masks: Vec<(Expr, Scope)>,
-    /// Scalars that add up to the log density.
-    pub(crate) target: Vec<Expr>,
+    /// What adds up to the log density.
+    pub(crate) target: Vec<Term>,
     pub(crate) requirements: Vec<Requirement>,
     /// Random numbers for `_rng` functions: one generator, or one for each draw. None where none may be drawn.
     pub(crate) generators: Vec<ChaCha8Rng>,
@@ -118,6 +127,11 @@ impl<'p> Interpreter<'p> {
         self.frames[0].variables[slot] = Some(variable);
     }
 
+    /// Takes a variable of the program its value.
+    pub(crate) fn unset(&mut self, slot: Slot) {
+        self.frames[0].variables[slot] = None;
+    }
+
     /// The value of a variable of the program, if it has been declared.
     pub fn get(&mut self, slot: Slot) -> Option<Value> {
         let variable = self.frames[0].variables[slot].as_mut()?;
@@ -134,22 +148,22 @@ impl<'p> Interpreter<'p> {
         std::mem::take(&mut self.requirements)
     }
 
-    /// Adds a scalar to the log density.
-    pub fn add_to_target(&mut self, term: Expr) {
-        self.target.push(term);
+    /// What has been added to the log density.
+    pub(crate) fn take_terms(&mut self) -> Vec<Term> {
+        std::mem::take(&mut self.target)
     }
 
     /// The log density so far: a scalar.
     pub fn target(&mut self) -> Expr {
         let mut known = 0.0;
         let mut total: Option<Expr> = None;
-        for term in std::mem::take(&mut self.target) {
-            match &term {
+        for Term { value, .. } in self.take_terms() {
+            match &value {
                 Expr::Data(array) => known += array.data()[0],
                 Expr::Node(_) => {
                     total = Some(match total {
-                        Some(sum) => self.graph.add(&sum, &term),
-                        None => term,
+                        Some(sum) => self.graph.add(&sum, &value),
+                        None => value,
                     });
                 }
             }
@@ -158,7 +172,10 @@ impl<'p> Interpreter<'p> {
             Some(sum) => self.graph.add(&sum, &Expr::scalar(known)),
             None => Expr::scalar(known),
         };
-        self.target.push(total.clone());
+        self.target.push(Term {
+            value: total.clone(),
+            span: Span::default(),
+        });
         total
     }
 

@@ -26,5 +26,6 @@ mod tests;
 
 pub(crate) use draws::Unfit;
 pub use interpreter::{Interpreter, StageError};
-pub(crate) use interpreter::{Scope, Staged, Stop};
+pub(crate) use interpreter::{Scope, Staged, Stop, Term};
+pub(crate) use loops::mentions;
 pub(crate) use networks::Built;

@@ -3,10 +3,11 @@ use std::sync::Arc;
 use firebrand_graph::Expr;
 
 use super::expressions::Truth;
-use super::interpreter::{Interpreter, Scope, Staged};
+use super::interpreter::{Interpreter, Scope, Staged, Term};
 use super::lanes::Lanes;
 use crate::hir::{Expression, ExpressionKind, Printable, Statement, StatementKind};
 use crate::library::Requirement;
+use crate::syntax::Span;
 use crate::value::Value;
 
 /// How a statement ended.
@@ -72,7 +73,7 @@ impl Interpreter<'_> {
             }
             StatementKind::TargetAdd(term) => {
                 let value = self.evaluate(term, scope)?;
-                self.add_value_to_target(&value, scope);
+                self.add_value_to_target(&value, span, scope);
             }
             StatementKind::If {
                 condition,
@@ -152,7 +153,7 @@ impl Interpreter<'_> {
     }
 
     /// Adds the sum of a value's elements, over all lanes, to the log density.
-    pub(crate) fn add_value_to_target(&mut self, value: &Value, scope: &Scope) {
+    pub(crate) fn add_value_to_target(&mut self, value: &Value, span: Span, scope: &Scope) {
         let mut reals = value.to_reals();
         if let Some(mask) = self.mask(scope) {
             let zero = Value::real(0.0);
@@ -161,8 +162,8 @@ impl Interpreter<'_> {
         let lanes = self.graph.shape(&reals)[0];
         let total = self.graph.sum_all(&reals);
         let repeats = if lanes == 1 { scope.count as f64 } else { 1.0 };
-        let total = self.graph.scale(&total, repeats);
-        self.add_to_target(total);
+        let value = self.graph.scale(&total, repeats);
+        self.target.push(Term { value, span });
     }
 
     fn branch(

@@ -38,7 +38,7 @@ impl Graph {
 
     /// Builds what the outputs need once more, each node from its arguments as they have become, and then as `change`
     /// makes it.
-    fn rewrite(
+    pub(crate) fn rewrite(
         &mut self,
         outputs: &[NodeId],
         mut change: impl FnMut(&mut Graph, NodeId, Expr) -> Expr,

@@ -7,7 +7,7 @@
 
 use burn::tensor::Tensor;
 use firebrand_core::start::{
-    Adam, AveragedLambda, LambdaEpoch, StateReader, StateWriter, parameter_scales,
+    Adam, AveragedLambda, LambdaEpoch, Settling, StateReader, StateWriter, parameter_scales,
 };
 use firebrand_core::{
     Approximation, InferenceError, Progress, Running, SampleCotangent, StepContext, StepError,
@@ -31,6 +31,8 @@ pub struct Adaptive {
     adam: Adam,
     draws: usize,
     tolerance: f64,
+    /// What says that noisy scores have been averaged enough.
+    settling: Option<Settling>,
 }
 
 impl Adaptive {
@@ -44,7 +46,17 @@ impl Adaptive {
             adam: Adam::new(scales, options.step_size),
             draws: options.draws.unwrap_or(DRAWS),
             tolerance: options.tolerance,
+            settling: None,
         })
+    }
+
+    /// For steps that see other rows of the data each. Their ELBO is too noisy to say anything: the run has converged when the averages
+    /// of the parameters have settled.
+    pub fn on_batches(self) -> Self {
+        Self {
+            settling: Some(Settling::default()),
+            ..self
+        }
     }
 
     /// The ELBO on fresh draws and its gradient `[lambda]`.
@@ -123,6 +135,14 @@ impl Adaptive {
     /// Ends an epoch: compares its ELBO with the last epoch's.
     fn end_epoch(&mut self, epoch: &LambdaEpoch) -> Progress {
         let rise = epoch.last_objective.map(|last| epoch.objective - last);
+        if let Some(settling) = &mut self.settling {
+            let (progress, wanders) =
+                settling.end_epoch(&epoch.lambda, self.adam.scales(), self.tolerance);
+            if wanders {
+                self.adam.shrink(0.5);
+            }
+            return progress;
+        }
         if rise.is_none_or(|rise| rise < WORTHWHILE) {
             self.adam.shrink(0.5);
         }
@@ -166,13 +186,21 @@ impl Running for Adaptive {
 
     fn save(&self) -> Vec<u8> {
         let writer = self.lambda.save(StateWriter::default());
-        self.adam.save(writer).finish()
+        let writer = self.adam.save(writer);
+        match &self.settling {
+            Some(settling) => settling.save(writer),
+            None => writer,
+        }
+        .finish()
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError> {
         let mut reader = StateReader::new(state);
         self.lambda.restore(&mut reader)?;
         self.adam.restore(&mut reader)?;
+        if let Some(settling) = &mut self.settling {
+            settling.restore(&mut reader)?;
+        }
         reader.finish()
     }
 }

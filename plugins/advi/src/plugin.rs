@@ -89,4 +89,15 @@ impl Inference for Advi {
             _ => Box::new(Adaptive::new(approximation, options)?),
         })
     }
+
+    /// Natural-gradient and quasi-Newton steps rest on exact scores.
+    fn begin_on_batches(
+        &self,
+        approximation: Box<dyn Approximation>,
+        _target: &dyn Target,
+        _start: &Start,
+    ) -> Result<Box<dyn Running>, InferenceError> {
+        let running = Adaptive::new(approximation, &self.options)?;
+        Ok(Box::new(running.on_batches()))
+    }
 }

@@ -69,6 +69,12 @@ impl Inference for Bam {
         2040
     }
 
+    fn bias_on_batches(&self) -> Option<&str> {
+        Some(
+            "`bam` takes the noise of minibatches for precision, so that its covariance is too narrow; `prox-score` does not",
+        )
+    }
+
     fn begin(
         &self,
         approximation: Box<dyn Approximation>,

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use firebrand_core::{
-    Batch, Constrained, Density, Evaluation, Parameter, Placement, Target, TargetError,
+    Batch, Constrained, Density, Evaluation, Parameter, Placement, Plate, Target, TargetError,
 };
 
 /// What is wrong.
@@ -10,6 +10,8 @@ use firebrand_core::{
 pub enum TargetFault {
     /// The score is that of half of the data, not scaled up to all of it.
     UnscaledScore,
+    /// The score of some rows is not scaled up to all of them.
+    UnscaledBatches,
     /// Invalid draws are called valid.
     UnmarkedInvalid,
 }
@@ -24,6 +26,18 @@ impl<T: Target> BrokenTarget<T> {
     /// Breaks a target.
     pub fn new(target: T, fault: TargetFault) -> Self {
         BrokenTarget { target, fault }
+    }
+
+    /// The share of the rows that a batch has.
+    fn share(&self, batch: &Batch) -> f64 {
+        match batch {
+            Batch::Full => 1.0,
+            Batch::Rows { plate, rows } => {
+                let plates = self.target.plates();
+                let total = plates.iter().find(|known| known.name == *plate);
+                total.map_or(1.0, |total| rows.len() as f64 / total.rows as f64)
+            }
+        }
     }
 }
 
@@ -43,6 +57,10 @@ impl<T: Target> Target for BrokenTarget<T> {
                 score: at.score * 0.5,
                 ..at
             },
+            TargetFault::UnscaledBatches => Evaluation {
+                score: at.score * self.share(batch),
+                ..at
+            },
             TargetFault::UnmarkedInvalid => Evaluation {
                 valid: vec![true; at.valid.len()],
                 ..at
@@ -56,6 +74,10 @@ impl<T: Target> Target for BrokenTarget<T> {
             log_density: at.log_density,
             valid: at.valid,
         })
+    }
+
+    fn plates(&self) -> Vec<Plate> {
+        self.target.plates()
     }
 
     fn parameters(&self) -> &[Parameter] {

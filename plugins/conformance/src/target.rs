@@ -1,6 +1,9 @@
 //! The identities of a target.
 
-use firebrand_core::{Batch, Evaluation, Stream, Target, TargetError, normals, to_host};
+use firebrand_core::{
+    Batch, Evaluation, Plate, Stream, Target, TargetError, generator, normals, to_host,
+};
+use rand::seq::SliceRandom;
 
 use crate::report::{Check, Report, Worst};
 
@@ -17,6 +20,9 @@ pub fn report(target: &dyn Target) -> Report {
         invalid_draws_are_marked_and_disturb_no_others(target),
         constrained_draws_are_complete(target),
     ]);
+    if !target.plates().is_empty() {
+        report.add([minibatch_scores_average_to_the_full_score(target)]);
+    }
     report
 }
 
@@ -47,6 +53,10 @@ struct At {
 }
 
 fn evaluate(target: &dyn Target, values: &[f64]) -> Result<At, TargetError> {
+    evaluate_on(target, values, &Batch::Full)
+}
+
+fn evaluate_on(target: &dyn Target, values: &[f64], batch: &Batch) -> Result<At, TargetError> {
     let rows = values.len() / target.dimension();
     let theta = target
         .placement()
@@ -55,7 +65,7 @@ fn evaluate(target: &dyn Target, values: &[f64]) -> Result<At, TargetError> {
         log_density,
         score,
         valid,
-    } = target.log_density_and_score(&theta, &Batch::Full)?;
+    } = target.log_density_and_score(&theta, batch)?;
     let at = At {
         log_density: to_host(&log_density),
         score: to_host(&score),
@@ -254,4 +264,86 @@ pub fn constrained_draws_are_complete(target: &dyn Target) -> Check {
         Ok(worst)
     };
     outcome(identity, measured())
+}
+
+/// Batches that have every row of a plate once between them, weighted by their sizes, have the full log density and score on average; so
+/// does the log density alone.
+pub fn minibatch_scores_average_to_the_full_score(target: &dyn Target) -> Check {
+    let identity = "minibatch scores average to the full score";
+    let mut worst = Worst::new(identity, 1e-8);
+    let measured = || {
+        for Plate { name, rows } in target.plates() {
+            let points = Points::of(target);
+            let full = evaluate(target, &points.values)?;
+            let mut order: Vec<usize> = (0..rows).collect();
+            order.shuffle(&mut generator(1, Stream::Other(13), 0));
+            // Batches of one size but for the last, and one row beside all the others.
+            for cuts in [chunks(&order, rows.div_ceil(4)), first_and_rest(&order)] {
+                let mut average = At {
+                    log_density: vec![0.0; points.rows],
+                    score: vec![0.0; points.values.len()],
+                    valid: full.valid.clone(),
+                };
+                let mut size = vec![0.0; points.values.len()];
+                for cut in &cuts {
+                    let batch = Batch::Rows {
+                        plate: name.clone(),
+                        rows: cut.to_vec(),
+                    };
+                    let at = evaluate_on(target, &points.values, &batch)?;
+                    let share = cut.len() as f64 / rows as f64;
+                    add(&mut average.log_density, &at.log_density, share);
+                    add(&mut average.score, &at.score, share);
+                    size.iter_mut()
+                        .zip(&at.score)
+                        .for_each(|(size, x)| *size += share * x.abs());
+                    for (all, here) in average.valid.iter_mut().zip(&at.valid) {
+                        *all &= here;
+                    }
+                }
+                let dimension = target.dimension();
+                for s in (0..points.rows).filter(|&s| average.valid[s]) {
+                    let expected = full.log_density[s];
+                    worst.close(
+                        average.log_density[s],
+                        expected,
+                        expected.abs() + 1.0,
+                        || {
+                            format!(
+                                "the log density of draw {s} on {} batches of {name}",
+                                cuts.len()
+                            )
+                        },
+                    );
+                    for d in 0..dimension {
+                        let i = s * dimension + d;
+                        let (found, expected) = (average.score[i], full.score[i]);
+                        worst.close(found, expected, size[i] + 1.0, || {
+                            format!("coordinate {d}, draw {s}, {} batches of {name}", cuts.len())
+                        });
+                    }
+                }
+            }
+        }
+        Ok(worst)
+    };
+    outcome(identity, measured())
+}
+
+fn chunks(order: &[usize], size: usize) -> Vec<&[usize]> {
+    order.chunks(size.max(1)).collect()
+}
+
+fn first_and_rest(order: &[usize]) -> Vec<&[usize]> {
+    let (first, rest) = order.split_at(order.len().min(1));
+    [first, rest]
+        .into_iter()
+        .filter(|cut| !cut.is_empty())
+        .collect()
+}
+
+fn add(to: &mut [f64], from: &[f64], share: f64) {
+    to.iter_mut()
+        .zip(from)
+        .for_each(|(to, from)| *to += share * from);
 }

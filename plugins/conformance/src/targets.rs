@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use burn::tensor::Tensor;
 use faer::Mat;
 use firebrand_core::{
-    Batch, Constrained, Evaluation, FnTarget, GaussianTarget, LowRank, Parameter, Placement,
+    Batch, Constrained, Evaluation, FnTarget, GaussianTarget, LowRank, Parameter, Placement, Plate,
     Stream, Target, TargetError, normals,
 };
 use rand::RngExt;
@@ -53,6 +53,123 @@ pub fn low_rank_gaussian(seed: u64, dimension: usize, rank: usize) -> GaussianTa
         .map(|i| scale(i) * numbers[dimension + i])
         .collect();
     GaussianTarget::new(&mean, &covariance.dense()).expect("the diagonal is positive")
+}
+
+/// The mean of rows from a normal distribution with covariance I, and a standard normal prior: a Gaussian with mean `sum / (rows + 1)`
+/// and covariance `I / (rows + 1)`. Its plate is `N`.
+pub struct NormalRows {
+    /// `[N, D]`, row by row.
+    values: Vec<f64>,
+    full: GaussianTarget,
+    dimension: usize,
+}
+
+impl NormalRows {
+    /// So many rows, which follow from `seed`.
+    ///
+    /// # Panics
+    /// For dimension zero.
+    pub fn new(seed: u64, rows: usize, dimension: usize) -> Self {
+        let values = normals(seed, Stream::Other(5), 0, rows * dimension);
+        let precision = rows as f64 + 1.0;
+        let total = |d| values.iter().skip(d).step_by(dimension).sum::<f64>();
+        let mean: Vec<f64> = (0..dimension).map(|d| total(d) / precision).collect();
+        let covariance = Mat::<f64>::identity(dimension, dimension) * faer::Scale(1.0 / precision);
+        NormalRows {
+            full: GaussianTarget::new(&mean, &covariance).expect("a precision of at least one"),
+            values,
+            dimension,
+        }
+    }
+
+    fn rows(&self) -> usize {
+        self.values.len() / self.dimension
+    }
+
+    /// The mean of the posterior.
+    pub fn mean(&self) -> Vec<f64> {
+        let precision = self.rows() as f64 + 1.0;
+        let total = |d| {
+            self.values
+                .iter()
+                .skip(d)
+                .step_by(self.dimension)
+                .sum::<f64>()
+        };
+        (0..self.dimension).map(|d| total(d) / precision).collect()
+    }
+}
+
+impl Target for NormalRows {
+    fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    fn log_density_and_score(
+        &self,
+        theta: &Tensor<2>,
+        batch: &Batch,
+    ) -> Result<Evaluation, TargetError> {
+        let at = self.full.log_density_and_score(theta, &Batch::Full)?;
+        let Batch::Rows { plate, rows } = batch else {
+            return Ok(at);
+        };
+        if plate != "N" || rows.is_empty() || rows.iter().any(|row| *row >= self.rows()) {
+            return Err(TargetError::Batch {
+                plate: plate.clone(),
+                because: format!("its plate is `N`, with {} rows", self.rows()),
+            });
+        }
+        // The log density is linear in the sums of rows and of their squares: the batch's, scaled up, in place of all of them.
+        let scale = self.rows() as f64 / rows.len() as f64;
+        let row = |row: usize| &self.values[row * self.dimension..(row + 1) * self.dimension];
+        let mut sums: Vec<f64> = (0..self.dimension)
+            .map(|d| {
+                -self
+                    .values
+                    .iter()
+                    .skip(d)
+                    .step_by(self.dimension)
+                    .sum::<f64>()
+            })
+            .collect();
+        let mut squares = -self.values.iter().map(|x| x * x).sum::<f64>();
+        for value in rows.iter().map(|at| row(*at)) {
+            sums.iter_mut()
+                .zip(value)
+                .for_each(|(sum, x)| *sum += scale * x);
+            squares += scale * value.iter().map(|x| x * x).sum::<f64>();
+        }
+        // The full density is normalised, up to which squares do not matter; here they do, to batches' averages.
+        let placement = self.full.placement();
+        let change = placement.matrix(sums.clone(), [1, self.dimension]);
+        let products = theta.clone() * change.clone();
+        let log_density = at.log_density + products.sum_dim(1).squeeze_dim::<1>(1) - 0.5 * squares;
+        Ok(Evaluation {
+            log_density,
+            score: at.score + change,
+            valid: at.valid,
+        })
+    }
+
+    fn plates(&self) -> Vec<Plate> {
+        vec![Plate {
+            name: "N".into(),
+            rows: self.rows(),
+        }]
+    }
+
+    fn parameters(&self) -> &[Parameter] {
+        self.full.parameters()
+    }
+
+    fn constrain(&self, theta: &Tensor<2>, seed: u64) -> Result<Constrained, TargetError> {
+        self.full.constrain(theta, seed)
+    }
+
+    fn placement(&self) -> &Placement {
+        self.full.placement()
+    }
 }
 
 /// A skewed, correlated target in two dimensions: `x_0` and `x_1 - x_0 / 2` are logarithms of gamma variables of shapes 2 and 3.

@@ -1,6 +1,7 @@
 //! The identities of targets hold for right ones, and fail for broken ones.
 
-use firebrand_conformance::{BrokenTarget, TargetFault, target, targets::skewed};
+use firebrand_conformance::targets::{NormalRows, skewed};
+use firebrand_conformance::{BrokenTarget, TargetFault, target};
 use firebrand_core::{FnTarget, GaussianTarget, Target};
 
 /// A half-normal: its support ends at zero.
@@ -24,6 +25,7 @@ fn failed(target: &dyn Target) -> Vec<&'static str> {
 fn right_targets_keep_every_identity() {
     target::report(&skewed()).assert();
     target::report(&half_normal()).assert();
+    target::report(&NormalRows::new(1, 23, 2)).assert();
 }
 
 #[test]
@@ -43,5 +45,14 @@ fn a_target_that_calls_invalid_draws_valid_is_found_out() {
     assert_eq!(
         failed(&broken),
         ["invalid draws have density zero and score zero"]
+    );
+}
+
+#[test]
+fn a_target_whose_minibatch_scores_are_unscaled_is_found_out() {
+    let broken = BrokenTarget::new(NormalRows::new(1, 23, 2), TargetFault::UnscaledBatches);
+    assert_eq!(
+        failed(&broken),
+        ["minibatch scores average to the full score"]
     );
 }

@@ -56,6 +56,12 @@ impl Inference for Gsm {
         2040
     }
 
+    fn bias_on_batches(&self) -> Option<&str> {
+        Some(
+            "`gsm` takes the noise of minibatches for curvature, so that its covariance is too wide; `prox-score` does not",
+        )
+    }
+
     fn begin(
         &self,
         approximation: Box<dyn Approximation>,

@@ -71,6 +71,10 @@ impl Inference for Pathfinder {
         find_start(target, seed, &options)
     }
 
+    fn bias_on_batches(&self) -> Option<&str> {
+        Some("`pathfinder` looks at one part of the rows alone, where there are many")
+    }
+
     fn begin(
         &self,
         approximation: Box<dyn Approximation>,

@@ -88,6 +88,11 @@ fn alternate(mean_score: &[f64], precision: &Mat<f64>, eta: f64) -> Option<Proxi
     None
 }
 
+/// The whitened mean after a step in which the covariance stays: the minimiser of `(b - E[s])^2 + b^2 / (2 eta)`.
+pub(crate) fn mean_step(mean_score: f64, eta: f64) -> f64 {
+    2.0 * eta * mean_score / (1.0 + 2.0 * eta)
+}
+
 /// The positive solution a of `a - c / a = n`, without cancellation for negative n.
 pub(crate) fn positive_root(n: f64, c: f64) -> f64 {
     let root = (n * n + 4.0 * c).sqrt();

@@ -19,8 +19,8 @@ use firebrand_core::{
     StepReport, Stream, normals,
 };
 
-use crate::gaussian::positive_root;
-use crate::patience::Patience;
+use crate::gaussian::{mean_step, positive_root};
+use crate::patience::{Patience, WANDERING};
 
 /// Steps in the first epoch.
 const FIRST_EPOCH: u64 = 8;
@@ -70,6 +70,8 @@ pub struct Independent {
     batch: usize,
     patience: Patience,
     tolerance: f64,
+    /// Whether means and deviations take steps of their own.
+    apart: bool,
 }
 
 /// Draws from the iterate, evaluated.
@@ -114,7 +116,18 @@ impl Independent {
             batch,
             patience,
             tolerance,
+            apart: false,
         })
+    }
+
+    /// For steps that see other rows of the data each: means and deviations take steps of their own, as in
+    /// [`Exact`](crate::running::Exact::apart).
+    pub fn on_batches(self) -> Self {
+        Self {
+            patience: self.patience.on_batches(WANDERING),
+            apart: true,
+            ..self
+        }
     }
 
     fn draw(&self, context: &StepContext<'_>) -> Result<Drawn, StepError> {
@@ -155,7 +168,14 @@ impl Independent {
                 product += drawn.at.score[(d, b)] * drawn.noise[(d, b)];
             }
             let (score, product) = (deviation * score / count, deviation * product / count);
-            let (shift, spread) = coordinate_step(score, -product, eta)?;
+            let (shift, spread) = if self.apart {
+                (
+                    mean_step(score, eta),
+                    coordinate_step(0.0, -product, eta)?.1,
+                )
+            } else {
+                coordinate_step(score, -product, eta)?
+            };
             next.mean[d] += deviation * shift;
             next.deviation[d] *= spread;
         }

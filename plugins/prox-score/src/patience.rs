@@ -14,6 +14,8 @@ pub struct Patience {
     noise: f64,
     /// Draws in a batch, per dimension.
     draws_per_dimension: f64,
+    /// The share of `1 / noise` that eta may be, where steps see other rows of the data each.
+    on_batches: Option<f64>,
 }
 
 /// A step is not linear in the scores, so their noise becomes a bias of the covariance, about 1.3 eta times the noise's
@@ -21,6 +23,12 @@ pub struct Patience {
 const BIAS: f64 = 0.01;
 /// The share of a new divergence in the running mean.
 const SHARE: f64 = 0.1;
+
+/// What eta times the noise's divergence may be on batches of rows, where mean and covariance take steps of their own: the variance of the
+/// means about the fixed point, in variances of the approximation.
+pub const WANDERING: f64 = 0.05;
+/// The same where both take one step, whose noise in the mean widens the covariance by as much.
+pub const WIDENING: f64 = 0.01;
 
 /// A score divergence this many times the last one means that the last step went too far.
 const WORSE: f64 = 1.5;
@@ -38,6 +46,17 @@ impl Patience {
             last_divergence: f64::INFINITY,
             noise: 0.0,
             draws_per_dimension: batch as f64 / dimension as f64,
+            on_batches: None,
+        }
+    }
+
+    /// For steps that see other rows of the data each. Their noise is the same in all draws of a step, so that more draws do not make
+    /// it less, and it is no sign of a step that went too far: eta follows from the size of the noise alone, of which it is at most `share`
+    /// by `1 / noise`.
+    pub fn on_batches(self, share: f64) -> Self {
+        Self {
+            on_batches: Some(share),
+            ..self
         }
     }
 
@@ -56,6 +75,12 @@ impl Patience {
 
     /// Learns the score divergence of the present approximation on fresh draws.
     pub fn learn(&mut self, divergence: f64) {
+        if let Some(share) = self.on_batches {
+            let first = self.noise == 0.0;
+            self.noise += if first { 1.0 } else { SHARE } * (divergence - self.noise);
+            self.eta = self.limit.min(share / self.noise);
+            return;
+        }
         if divergence > WORSE * self.last_divergence {
             self.eta = (0.5 * self.eta).max(SMALLEST);
         } else {
@@ -75,6 +100,9 @@ impl Patience {
 
     /// A step was rejected.
     pub fn rejected(&mut self) {
+        if self.on_batches.is_some() {
+            self.limit = 0.5 * self.eta;
+        }
         self.eta = (0.1 * self.eta).max(SMALLEST);
     }
 
@@ -137,6 +165,18 @@ mod tests {
         assert_eq!(patience.eta(), 8.0);
         patience.tighten();
         assert_eq!(patience.eta(), 4.0);
+    }
+
+    #[test]
+    fn on_batches_eta_follows_the_noise_and_no_jump_of_it() {
+        let mut patience = patience().on_batches(0.05);
+        patience.learn(100.0);
+        assert_eq!(patience.eta(), 0.05 / 100.0);
+        patience.learn(300.0);
+        assert_eq!(patience.eta(), 0.05 / 120.0);
+        patience.rejected();
+        patience.learn(120.0);
+        assert_eq!(patience.eta(), 0.5 * 0.05 / 120.0);
     }
 
     #[test]

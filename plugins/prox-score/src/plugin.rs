@@ -8,7 +8,7 @@ use firebrand_core::{
 
 use crate::general::General;
 use crate::independent::Independent;
-use crate::patience::Patience;
+use crate::patience::{Patience, WANDERING, WIDENING};
 use crate::running::Exact;
 use crate::stochastic::Stochastic;
 
@@ -90,10 +90,38 @@ impl Inference for ProxScore {
         target: &dyn Target,
         _start: &Start,
     ) -> Result<Box<dyn Running>, InferenceError> {
-        let dimension = target.dimension();
+        self.begin_with(approximation, target.dimension(), Scores::Exact)
+    }
+
+    fn begin_on_batches(
+        &self,
+        approximation: Box<dyn Approximation>,
+        target: &dyn Target,
+        _start: &Start,
+    ) -> Result<Box<dyn Running>, InferenceError> {
+        self.begin_with(approximation, target.dimension(), Scores::Noisy)
+    }
+}
+
+/// What the scores are like.
+#[derive(Clone, Copy, PartialEq)]
+enum Scores {
+    Exact,
+    /// Those of some rows of the data, others in each step.
+    Noisy,
+}
+
+impl ProxScore {
+    fn begin_with(
+        &self,
+        approximation: Box<dyn Approximation>,
+        dimension: usize,
+        scores: Scores,
+    ) -> Result<Box<dyn Running>, InferenceError> {
         let Self {
             options: ProxScoreOptions { eta, tolerance, .. },
         } = *self;
+        let noisy = scores == Scores::Noisy;
         let batch = enough_draws(dimension, self.options.batch.unwrap_or(64));
         let structure = approximation
             .gaussian()
@@ -101,26 +129,38 @@ impl Inference for ProxScore {
         match structure {
             Some(Structure::Diagonal) => {
                 let running = Independent::new(approximation, batch, eta, tolerance)?;
-                return Ok(Box::new(running));
+                return Ok(Box::new(match noisy {
+                    true => running.on_batches(),
+                    false => running,
+                }));
             }
             Some(Structure::Dense) if dimension <= DENSE_LIMIT => {
                 let patience = Patience::new(eta, batch, dimension);
-                let running = Exact::new(approximation, batch, patience, tolerance)?;
-                return Ok(Box::new(running));
+                return Ok(Box::new(match noisy {
+                    true => {
+                        let patience = patience.on_batches(WANDERING);
+                        Exact::new(approximation, batch, patience, tolerance)?.apart()
+                    }
+                    false => Exact::new(approximation, batch, patience, tolerance)?,
+                }));
             }
             _ => {}
         }
         let least = enough_draws(dimension, 64);
         if approximation.gaussian().is_none() {
             let batch = self.options.batch.unwrap_or(least.max(STOCHASTIC_BATCH));
-            return Ok(Box::new(Stochastic::new(
-                approximation,
-                batch,
-                &self.options,
-            )?));
+            let running = Stochastic::new(approximation, batch, &self.options)?;
+            return Ok(Box::new(match noisy {
+                true => running.on_batches(),
+                false => running,
+            }));
         }
         let batch = self.options.batch.unwrap_or(least);
-        let patience = Patience::new(self.options.eta, batch, dimension);
+        let patience = Patience::new(eta, batch, dimension);
+        let patience = match noisy {
+            true => patience.on_batches(WIDENING),
+            false => patience,
+        };
         Ok(Box::new(General::new(
             approximation,
             batch,

@@ -8,7 +8,7 @@ use firebrand_core::{
     Approximation, InferenceError, Progress, Running, StepContext, StepError, StepReport,
 };
 
-use crate::gaussian::proximal_step;
+use crate::gaussian::{mean_step, proximal_step};
 use crate::patience::Patience;
 
 /// One step solves one proximal problem.
@@ -16,6 +16,8 @@ pub struct Exact {
     gaussian: AveragedGaussian,
     batch: usize,
     patience: Patience,
+    /// Whether mean and covariance take steps of their own.
+    apart: bool,
 }
 
 impl Exact {
@@ -29,7 +31,17 @@ impl Exact {
             gaussian: AveragedGaussian::new(approximation, tolerance)?,
             batch,
             patience,
+            apart: false,
         })
+    }
+
+    /// For noisy scores, mean and covariance take steps of their own: in one step, what noise moves the mean by widens the covariance.
+    /// Apart, the mean's step is linear in the scores, and the noise that all draws share drops out of the covariance's.
+    pub fn apart(self) -> Self {
+        Self {
+            apart: true,
+            ..self
+        }
     }
 
     /// Mean and covariance after the step that these moments ask for.
@@ -37,8 +49,15 @@ impl Exact {
         let FactoredGaussian { mean, factor } = self.gaussian.iterate();
         let dimension = mean.len();
         let eta = self.patience.eta();
-        let step = proximal_step(&moments.mean, &moments.precision, eta)?;
-        let (shift, narrowed) = (step.shift, factor * &step.factor);
+        let (shift, narrowed) = if self.apart {
+            let step = proximal_step(&vec![0.0; dimension], &moments.precision, eta)?;
+            let shift = moments.mean.iter().map(|score| mean_step(*score, eta));
+            (shift.collect(), step.factor)
+        } else {
+            let step = proximal_step(&moments.mean, &moments.precision, eta)?;
+            (step.shift, step.factor)
+        };
+        let narrowed = factor * narrowed;
         let shift = factor * Mat::from_fn(dimension, 1, |d, _| shift[d]);
         let mean = (0..dimension).map(|d| mean[d] + shift[(d, 0)]).collect();
         Some((mean, &narrowed * narrowed.transpose()))

@@ -5,7 +5,7 @@
 //! target's scores leaves the gradient unbiased.
 
 use firebrand_core::start::{
-    Adam, AveragedLambda, LambdaEpoch, StateReader, StateWriter, parameter_scales,
+    Adam, AveragedLambda, LambdaEpoch, Settling, StateReader, StateWriter, parameter_scales,
 };
 use firebrand_core::{
     Approximation, InferenceError, Progress, Running, StepContext, StepError, StepReport,
@@ -29,6 +29,8 @@ pub struct Stochastic {
     eta: f64,
     gradient_steps: usize,
     tolerance: f64,
+    /// What says that noisy scores have been averaged enough.
+    settling: Option<Settling>,
 }
 
 impl Stochastic {
@@ -45,7 +47,17 @@ impl Stochastic {
             eta: options.eta,
             gradient_steps: options.gradient_steps,
             tolerance: options.tolerance,
+            settling: None,
         })
+    }
+
+    /// For steps that see other rows of the data each. Their noise is most of the score divergence, which then says nothing: the run has
+    /// converged when the averages of the parameters have settled.
+    pub fn on_batches(self) -> Self {
+        Self {
+            settling: Some(Settling::default()),
+            ..self
+        }
     }
 
     /// Takes the gradient steps, and the score divergence on the draws before them.
@@ -72,6 +84,14 @@ impl Stochastic {
         let fall = epoch
             .last_objective
             .map(|last| (last - epoch.objective) / last);
+        if let Some(settling) = &mut self.settling {
+            let (progress, wanders) =
+                settling.end_epoch(&epoch.lambda, self.adam.scales(), self.tolerance);
+            if wanders {
+                self.adam.shrink(0.5);
+            }
+            return progress;
+        }
         if fall.is_none_or(|fall| fall < WORTHWHILE) {
             self.adam.shrink(0.5);
         }
@@ -113,13 +133,21 @@ impl Running for Stochastic {
 
     fn save(&self) -> Vec<u8> {
         let writer = self.lambda.save(StateWriter::default());
-        self.adam.save(writer).finish()
+        let writer = self.adam.save(writer);
+        match &self.settling {
+            Some(settling) => settling.save(writer),
+            None => writer,
+        }
+        .finish()
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError> {
         let mut reader = StateReader::new(state);
         self.lambda.restore(&mut reader)?;
         self.adam.restore(&mut reader)?;
+        if let Some(settling) = &mut self.settling {
+            settling.restore(&mut reader)?;
+        }
         reader.finish()
     }
 }

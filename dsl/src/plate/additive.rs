@@ -1,0 +1,179 @@
+//! Whether a model is a sum over rows: found by trial.
+//!
+//! A statement's contribution T is a sum over rows, and a part that belongs to none, if and only if `T(A and B) - T(0) = (T(A) - T(0)) +
+//! (T(B) - T(0))` for all sets of rows A and B without a common row. It is evaluated on a few such sets, at random points, statement by statement; a
+//! contribution in which rows meet, or that depends on how many there are or where they stand, breaks it at all points but
+//! exceptional ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use firebrand_core::{Stream, generator, normals};
+use firebrand_graph::{Expr, Graph, Options, Program};
+use rand::seq::SliceRandom;
+
+use super::Plated;
+use crate::diagnostics::Diagnostic;
+use crate::stage::Term;
+use crate::syntax::Span;
+
+/// Points at which contributions are compared; those outside the support do not count.
+const POINTS: usize = 16;
+/// Rows in each of two sets: few, to see what each row does, and more, for what few rows do not do.
+const SIZES: [(usize, usize); 3] = [(1, 1), (2, 3), (40, 57)];
+/// All rows are taken where they have at most so many numbers.
+const MOST_NUMBERS: usize = 1 << 20;
+/// What rounding may make of sums, relative to their terms.
+const TOLERANCE: f64 = 1e-8;
+/// What remains of a statement without rows by rounding alone, relative to what it is with rows.
+const NOTHING: f64 = 1e-12;
+const SEED: u64 = 0;
+const STREAM: Stream = Stream::Other(0x706c_6174);
+
+/// Refuses a model that is no sum over its rows, at the statement that is none. Gives the statements of which nothing is there without
+/// rows.
+///
+/// # Errors
+/// The statements, and what is wrong with the model on some of its rows.
+pub(super) fn check(plated: &Plated) -> Result<BTreeSet<Span>, Vec<Diagnostic>> {
+    let rows = plated.rows();
+    let mut order: Vec<usize> = (0..rows).collect();
+    order.shuffle(&mut generator(SEED, STREAM, 0));
+    let mut splits: Vec<(usize, usize)> = SIZES
+        .iter()
+        .filter(|(a, b)| a + b <= rows)
+        .copied()
+        .collect();
+    if rows >= 2 && plated.variables.numbers() <= MOST_NUMBERS {
+        splits.push((rows / 2, rows - rows / 2));
+    }
+    let mut without_rows = BTreeMap::new();
+    for (a, b) in splits {
+        order.rotate_left(rows / 3);
+        let mut whole = order[..a + b].to_vec();
+        let (first, second) = (whole[..a].to_vec(), whole[a..].to_vec());
+        // In the data's own order, so that it matters where a row stands.
+        whole.sort_unstable();
+        for (span, nothing) in compare(plated, [&whole, &first, &second])? {
+            *without_rows.entry(span).or_insert(true) &= nothing;
+        }
+    }
+    Ok(without_rows
+        .into_iter()
+        .filter(|(_, nothing)| *nothing)
+        .map(|(span, _)| span)
+        .collect())
+}
+
+/// Whether a statement contributes nothing without rows, for each that depends on rows.
+fn compare(plated: &Plated, sets: [&[usize]; 3]) -> Result<Vec<(Span, bool)>, Vec<Diagnostic>> {
+    let mut graph = plated.base.graph().clone();
+    let mut by_statement: BTreeMap<Span, [Vec<(Expr, f64)>; 4]> = BTreeMap::new();
+    let mut note = |Term { value, span }: Term, times: f64, set: usize| {
+        by_statement.entry(span).or_default()[set].push((value, times));
+    };
+    for (set, rows) in sets.iter().enumerate() {
+        let ran = plated
+            .base
+            .run_in(graph, &plated.program, &plated.variables, rows)?;
+        graph = ran.graph;
+        ran.terms.into_iter().for_each(|term| note(term, 1.0, set));
+    }
+    for (term, times) in &plated.base.terms {
+        note(term.clone(), *times, 3);
+    }
+    by_statement.retain(|_, sums| !is_same(sums));
+    if by_statement.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut totals = Vec::new();
+    for sums in by_statement.values() {
+        for terms in sums {
+            let mut total = Expr::scalar(0.0);
+            for (term, times) in terms {
+                let term = graph.scale(term, *times);
+                total = graph.add(&total, &term);
+            }
+            totals.push(graph.reshape(&total, &[1]));
+        }
+    }
+    let found = evaluate(&mut graph, &totals, plated.base.dimension);
+    let (mut refused, mut without_rows) = (Vec::new(), Vec::new());
+    for (statement, span) in by_statement.keys().enumerate() {
+        let at = |point: usize| -> [f64; 4] {
+            std::array::from_fn(|set| found[point * totals.len() + 4 * statement + set])
+        };
+        let points: Vec<[f64; 4]> = (0..POINTS)
+            .map(at)
+            .filter(|sums| sums.iter().all(|x| x.is_finite()))
+            .collect();
+        if points.is_empty() {
+            refused.push(unseen(*span, plated.name()));
+        } else if !points.iter().all(is_sum) {
+            refused.push(mixing(*span, plated.name()));
+        }
+        without_rows.push((*span, points.iter().all(is_nothing_without_rows)));
+    }
+    if refused.is_empty() {
+        Ok(without_rows)
+    } else {
+        Err(refused)
+    }
+}
+
+/// Whether a statement has the same nodes on all sets of rows, so that it has nothing to do with them.
+fn is_same(sums: &[Vec<(Expr, f64)>; 4]) -> bool {
+    let nodes = |terms: &[(Expr, f64)]| {
+        let nodes = terms
+            .iter()
+            .map(|(term, times)| Some((term.as_node()?, *times == 1.0)));
+        nodes.collect::<Option<Vec<_>>>()
+    };
+    let first = nodes(&sums[0]);
+    first.is_some() && sums.iter().all(|terms| nodes(terms) == first)
+}
+
+fn is_sum(sums: &[f64; 4]) -> bool {
+    let [both, first, second, none] = *sums;
+    (both + none - first - second).abs() <= TOLERANCE * (1.0 + size(sums))
+}
+
+fn is_nothing_without_rows(sums: &[f64; 4]) -> bool {
+    sums[3].abs() <= NOTHING * size(sums)
+}
+
+fn size(sums: &[f64; 4]) -> f64 {
+    sums.iter().map(|x| x.abs()).sum()
+}
+
+/// The totals at each of the points, row by row.
+fn evaluate(graph: &mut Graph, totals: &[Expr], dimension: usize) -> Vec<f64> {
+    let joined = graph.concat(totals, 0);
+    let node = graph.node_of(&joined);
+    let batched = graph.node(node).batched;
+    let program = Program::compile(graph, &[node], &Options::default());
+    let mut points = normals(SEED, STREAM, 1, POINTS * dimension);
+    // Some near zero, where most models have their support.
+    for (point, values) in points.chunks_mut(dimension.max(1)).enumerate() {
+        let scale = [1.0, 0.3, 0.1, 0.01][point % 4];
+        values.iter_mut().for_each(|x| *x *= scale);
+    }
+    let found = program.run_host(&[&points], POINTS).concat();
+    if batched { found } else { found.repeat(POINTS) }
+}
+
+fn mixing(span: Span, plate: &str) -> Diagnostic {
+    Diagnostic::error(
+        span,
+        format!("this term is no sum over the rows of {plate}, so it cannot be estimated from some of them"),
+    )
+    .label("here rows meet, or it matters how many they are or where they stand")
+    .help("leave minibatches out, or compute what needs all rows in transformed data")
+}
+
+fn unseen(span: Span, plate: &str) -> Diagnostic {
+    Diagnostic::error(
+        span,
+        format!("whether this term is a sum over the rows of {plate} cannot be seen: it is not finite at any of {POINTS} points near zero"),
+    )
+    .help("leave minibatches out")
+}
