@@ -75,7 +75,14 @@ impl Posterior {
         interpreter.build_networks(data).map_err(one)?;
         let built = &interpreter.networks;
         let plated = match plate {
-            Some(plate) => Some(Plated::new(program, &environment, files, built, plate, &options)?),
+            Some(plate) => Some(Plated::new(
+                program,
+                &environment,
+                files,
+                built,
+                plate,
+                &options,
+            )?),
             None => None,
         };
         let whole = plated.as_ref().is_none_or(Plated::fits_whole);

@@ -31,15 +31,6 @@ pub(crate) enum Entry {
     Other(String),
 }
 
-/// What a data file says about a file beside it.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Reference {
-    /// The file, relative to that of the data.
-    pub file: PathBuf,
-    /// Which of its arrays, for files that hold several; of a network's weights, what comes before their names.
-    pub name: Option<String>,
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Numbers {
     Ints(Vec<i64>),
@@ -99,11 +90,13 @@ impl Data {
         }
         let zipped = path
             .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("zip"))
-        {
-            return Ok(Self::from_zip(file, &name)?.beside(path));
-        }
-        Ok(Self::from_reader(BufReader::new(file), &name)?.beside(path))
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
+        let data = if zipped {
+            Self::from_zip(file, &name)?
+        } else {
+            Self::from_reader(BufReader::new(file), &name)?
+        };
+        Ok(data.beside(path))
     }
 
     /// With paths of referred files relative to the folder of the data file.

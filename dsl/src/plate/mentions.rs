@@ -53,7 +53,8 @@ pub(super) fn declares_with(declaration: &Declaration, slot: Slot) -> bool {
     let reads = |expression: &Expression| mentions(expression, slot);
     let type_ = &declaration.type_;
     let element = match &type_.element {
-        Element::Int | Element::Real => false,
+        // A network is made once, of all the data.
+        Element::Int | Element::Real | Element::Weights(_) => false,
         Element::Vector(length) | Element::RowVector(length) => reads(length),
         Element::Matrix(rows, columns) => reads(rows) || reads(columns),
     };

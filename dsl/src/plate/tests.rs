@@ -21,6 +21,7 @@ fn compiled(text: &str, data: &str, dimension: usize, batches: &[&[usize]]) -> u
         &program,
         &staged.environment,
         Vec::new(),
+        &staged.networks.built,
         "N",
         &Options::default(),
     );

@@ -235,7 +235,7 @@ fn axes(declaration: &Declaration, size: Slot) -> Axes {
     let is_size = |expression: &Expression| matches!(expression.kind, ExpressionKind::Variable(slot) if slot == size);
     let type_ = &declaration.type_;
     let element = match &type_.element {
-        Element::Int | Element::Real => Vec::new(),
+        Element::Int | Element::Real | Element::Weights(_) => Vec::new(),
         Element::Vector(length) | Element::RowVector(length) => vec![length],
         Element::Matrix(rows, columns) => vec![rows, columns],
     };
