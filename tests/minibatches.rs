@@ -67,6 +67,27 @@ fn a_logistic_regression_is_a_sum_over_rows() {
 }
 
 #[test]
+fn so_is_a_network_applied_to_each_row() {
+    keeps_every_identity(
+        "
+data {
+  int N, K;
+  matrix[N, K] X;
+  array[N] int<lower=0, upper=1> hit;
+}
+parameters {
+  network f = mlp(K, {4}, 2, activation = tanh);
+  real<lower=0> tau;
+}
+model {
+  tau ~ normal(0, 1);
+  f ~ normal(0, tau);
+  for (n in 1 : N) hit[n] + 1 ~ categorical_logit(f(X[n]));
+}",
+    );
+}
+
+#[test]
 fn so_is_a_model_of_groups_whose_effects_are_parameters() {
     keeps_every_identity(
         "data {
