@@ -3,8 +3,8 @@
 use burn::tensor::Tensor;
 
 use crate::diagnostics::DiagnosisError;
-use crate::family::Approximation;
-use crate::panics::caught;
+use crate::family::{Approximation, FamilyError};
+use crate::panics::{Panic, caught};
 use crate::placement::{to_host, to_mat};
 use crate::randomness::{Stream, noise};
 use crate::resample::systematic;
@@ -44,20 +44,7 @@ impl Draws {
         count: usize,
         seed: u64,
     ) -> Result<Self, DiagnosisError> {
-        let shape = approximation.noise_shape(count);
-        let noise = noise(seed, Stream::Output, 0, shape, approximation.placement());
-        let sample = approximation.sample(&noise)?;
-        let theta = match &sample.log_weight {
-            None => sample.theta,
-            Some(log_weight) => {
-                let weights: Vec<f64> = to_host(log_weight).iter().map(|w| w.exp()).collect();
-                let chosen = systematic(&weights, count);
-                let all = to_mat(&sample.theta);
-                let values = chosen.iter().flat_map(|&s| all.row(s).iter().copied());
-                let shape = [chosen.len(), all.ncols()];
-                approximation.placement().matrix(values.collect(), shape)
-            }
-        };
+        let theta = points(approximation, count, seed, 0)?;
         Ok(Draws {
             log_density: to_host(&target.log_density(&theta, &Batch::Full)?.log_density),
             log_q: to_host(&approximation.log_prob(&theta)?),
@@ -67,11 +54,56 @@ impl Draws {
     }
 }
 
+/// Equally weighted draws of an approximation, `[S, D]`, on the unconstrained scale. Those of another `step` are independent of them;
+/// those of step zero are the ones that [`Draws::take`] takes.
+///
+/// # Errors
+/// If the approximation cannot be evaluated, or panics.
+pub fn points(
+    approximation: &dyn Approximation,
+    count: usize,
+    seed: u64,
+    step: u64,
+) -> Result<Tensor<2>, FamilyError> {
+    let work = || sampled(approximation, count, seed, step);
+    caught(work, |panic: Panic| FamilyError::Other(panic.to_string()))
+}
+
+fn sampled(
+    approximation: &dyn Approximation,
+    count: usize,
+    seed: u64,
+    step: u64,
+) -> Result<Tensor<2>, FamilyError> {
+    let shape = approximation.noise_shape(count);
+    let placement = approximation.placement();
+    let sample = approximation.sample(&noise(seed, Stream::Output, step, shape, placement))?;
+    let Some(log_weight) = &sample.log_weight else {
+        return Ok(sample.theta);
+    };
+    let weights: Vec<f64> = to_host(log_weight).iter().map(|w| w.exp()).collect();
+    let chosen = systematic(&weights, count);
+    let all = to_mat(&sample.theta);
+    let values = chosen.iter().flat_map(|&s| all.row(s).iter().copied());
+    let shape = [chosen.len(), all.ncols()];
+    Ok(placement.matrix(values.collect(), shape))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::target::GaussianTarget;
     use crate::testing::Independent;
+
+    #[test]
+    fn points_of_another_step_are_others() {
+        let q = Independent::new(&[0.0, 0.0], &[1.0, 1.0]);
+        let at = |step| to_host(&points(&q, 3, 3, step).unwrap());
+        let target = GaussianTarget::standard(2);
+        let draws = Draws::take(&target, &q, 3, 3).unwrap();
+        assert_eq!(at(0), to_host(&draws.theta));
+        assert!(at(0).iter().zip(at(1)).all(|(a, b)| *a != b));
+    }
 
     #[test]
     fn draws_carry_both_densities_and_the_constrained_values() {

@@ -138,7 +138,8 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
         None => match plan.out.as_deref().map(Path::new) {
             Some(folder) => {
                 let output = Output::open(folder)?;
-                let origin = Origin::new(in_full(&plan, &ready), sources.posteriordb(), &files)?;
+                let plan = in_full(&plan, &ready);
+                let origin = Origin::new(plan, sources.posteriordb(), &*target, &files)?;
                 let kept = Kept::begin(folder, &origin)?;
                 output.replace()?;
                 (Some(output), Some(kept), None)
@@ -251,7 +252,8 @@ fn enough_steps(plan: &RunFile, checkpoint: &Checkpoint) -> Result<(), Failure> 
     }
 }
 
-fn computing(plan: &RunFile) -> Result<Computing, Failure> {
+/// Where a run computes.
+pub fn computing(plan: &RunFile) -> Result<Computing, Failure> {
     Ok(Computing {
         device: named::<DeviceName>("device", plan.device.as_deref())?,
         precision: named::<PrecisionName>("precision", plan.precision.as_deref())?,

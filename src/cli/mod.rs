@@ -8,6 +8,7 @@ mod check;
 mod checkpoint;
 mod completions;
 mod declared;
+mod drawing;
 mod experiment;
 mod failure;
 mod fit;
@@ -17,6 +18,7 @@ mod output;
 mod plugins;
 mod points;
 mod posteriordb;
+mod predict;
 mod progress;
 mod report;
 mod run_file;
@@ -36,6 +38,7 @@ const EXAMPLES: &str = "\
 Examples:
   firebrand fit eight_schools.stan --data eight_schools.json
   firebrand fit eight_schools.ron --out results
+  firebrand predict results --data new.json --observed y --predicted y_new
   firebrand check eight_schools.stan --data eight_schools.json
   firebrand score eight_schools.stan --data eight_schools.json --at points.txt
   firebrand bench eight_schools.stan --data eight_schools.json --draws 1,64,1024
@@ -55,6 +58,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Fit(fit::FitArgs),
+    Predict(predict::PredictArgs),
     Check(check::CheckArgs),
     Score(score::ScoreArgs),
     Bench(bench::BenchArgs),
@@ -77,6 +81,7 @@ pub fn main() -> ExitCode {
     }
     let done = match command {
         Command::Fit(args) => fit::run(&args),
+        Command::Predict(args) => predict::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -1,6 +1,7 @@
 //! The folder that `--out` names: draws, trace, approximation and record of one run.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use firebrand::Fitted;
@@ -16,7 +17,7 @@ use super::sources::named;
 const RECORD: &str = "run.json";
 const DRAWS: &str = "draws.csv";
 const TRACE: &str = "trace.csv";
-const APPROXIMATION: &str = "approximation.ron";
+pub const APPROXIMATION: &str = "approximation.ron";
 
 /// A folder that can be written to.
 pub struct Output {
@@ -42,7 +43,7 @@ impl Output {
                 checkpoint.display()
             )));
         }
-        let holds_a_run = has_record || checkpoint.join(checkpoint::RUN).exists();
+        let holds_a_run = has_record || folder.join(checkpoint::ORIGIN).exists();
         let is_empty = fs::read_dir(folder)
             .map_err(|error| unusable(&error))?
             .next()
@@ -66,9 +67,7 @@ impl Output {
                 folder.display()
             ))
         };
-        let probe = folder.join(".firebrand");
-        write_atomically(&probe, |_| Ok(())).map_err(|error| unusable(&error.source))?;
-        fs::remove_file(&probe).map_err(|error| unusable(&error))?;
+        check_writable(folder).map_err(|error| unusable(&error))?;
         Ok(Output {
             folder: folder.into(),
         })
@@ -78,7 +77,7 @@ impl Output {
     pub fn temporary(request: &Request) -> Result<Self, Failure> {
         let name = format!(
             "firebrand-failed-{}-{}",
-            model_name(request),
+            stem(&request.model),
             std::process::id()
         );
         Self::open(&std::env::temp_dir().join(name))
@@ -118,7 +117,7 @@ impl Output {
         self.clear()?;
         let request = &record.request;
         let header = CsvHeader {
-            model: model_name(request),
+            model: stem(&request.model),
             method: format!(
                 "{}{} with {}{}",
                 request.inference.name,
@@ -152,7 +151,7 @@ impl Output {
         for name in [RECORD, DRAWS, TRACE, APPROXIMATION] {
             let path = self.folder.join(name);
             match fs::remove_file(&path) {
-                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
                     return Err(WriteError { path, source });
                 }
                 _ => {}
@@ -160,6 +159,13 @@ impl Output {
         }
         Ok(())
     }
+}
+
+/// Writes a file to the folder, and removes it again.
+pub fn check_writable(folder: &Path) -> io::Result<()> {
+    let probe = folder.join(".firebrand");
+    write_atomically(&probe, |_| Ok(())).map_err(|error| error.source)?;
+    fs::remove_file(&probe)
 }
 
 /// The record in a folder of results, if there is one.
@@ -172,7 +178,7 @@ pub fn read_record(folder: &Path) -> Result<Option<RunRecord>, Failure> {
         Failure::Usage(format!("cannot read `{}`: {error}", path.display()))
     };
     match fs::read_to_string(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unreadable(&error)),
         Ok(text) => serde_json::from_str(&text)
             .map(Some)
@@ -181,12 +187,12 @@ pub fn read_record(folder: &Path) -> Result<Option<RunRecord>, Failure> {
 }
 
 /// The model's name in its source, or its file without folders and extension: tools that read draws make files of that name.
-fn model_name(request: &Request) -> String {
-    if let Some((_, name)) = named(&request.model) {
+pub fn stem(model: &str) -> String {
+    if let Some((_, name)) = named(model) {
         // The options of a target are no part of its name.
         return name.split('(').next().unwrap_or(name).into();
     }
-    let stem = Path::new(&request.model).file_stem();
+    let stem = Path::new(model).file_stem();
     stem.unwrap_or_default().to_string_lossy().into_owned()
 }
 

@@ -47,7 +47,7 @@ pub fn words(verdict: &Verdict) -> (&'static str, &[String]) {
 }
 
 /// The table of quantities, with how far they are from a reference.
-fn summary_table(summary: &[Quantity], reference: Option<&Comparison>) -> String {
+pub fn summary_table(summary: &[Quantity], reference: Option<&Comparison>) -> String {
     if summary.is_empty() {
         return "the model has no quantities but the weights of networks\n".into();
     }

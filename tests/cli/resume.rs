@@ -239,7 +239,7 @@ fn an_interrupted_run_goes_on() {
 fn before_the_first_checkpoint_there_is_nothing_to_resume() {
     let workspace = workspace();
     let mut child = workspace.begin("fit run.ron --out out");
-    while !workspace.path("out/checkpoint/run.ron").exists() {
+    while !workspace.path("out/origin.ron").exists() {
         std::thread::sleep(Duration::from_millis(1));
     }
     child.kill().expect("a process that runs");
@@ -317,10 +317,10 @@ fn a_damaged_checkpoint_is_refused_and_stays() {
     workspace
         .run("fit --resume out")
         .fails(2, &["start.safetensors` is damaged: its checksum is wrong"]);
-    workspace.file("out/checkpoint/run.ron", "(version: ");
+    workspace.file("out/origin.ron", "(version: ");
     workspace
         .run("fit --resume out")
-        .fails(2, &["run.ron` is damaged"]);
+        .fails(2, &["origin.ron` is damaged"]);
     assert!(state.exists());
 }
 

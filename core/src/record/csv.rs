@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::draws::Draws;
+use crate::target::Constrained;
 use crate::trace::Trace;
 
 /// What the comments at the head of a file of draws say.
@@ -23,27 +24,7 @@ pub struct CsvHeader {
 pub fn write_draws(out: &mut dyn Write, header: &CsvHeader, draws: &Draws) -> io::Result<()> {
     let table = &draws.constrained;
     let count = draws.log_density.len();
-    writeln!(out, "# firebrand {}", env!("CARGO_PKG_VERSION"))?;
-    writeln!(out, "# {}", header.method.replace('\n', " "))?;
-    for line in [
-        "stan_version_major = 2".into(),
-        "stan_version_minor = 35".into(),
-        "stan_version_patch = 0".into(),
-        format!("model = {}", header.model.replace('\n', " ")),
-        "method = sample (Default)".into(),
-        "  sample".into(),
-        format!("    num_samples = {count}"),
-        // There was none, and none is saved; but CmdStanPy refuses a file that says so.
-        "    num_warmup = 1".into(),
-        "    save_warmup = 0 (Default)".into(),
-        "    thin = 1 (Default)".into(),
-        "    algorithm = fixed_param".into(),
-        "id = 1".into(),
-        "random".into(),
-        format!("  seed = {}", header.seed),
-    ] {
-        writeln!(out, "# {line}")?;
-    }
+    write_head(out, header, "sample (Default)", count)?;
     write!(out, "lp__,lp_approx__")?;
     for column in &table.columns {
         write!(out, ",{}", stan_name(&column.name))?;
@@ -61,7 +42,64 @@ pub fn write_draws(out: &mut dyn Write, header: &CsvHeader, draws: &Draws) -> io
         }
         writeln!(out)?;
     }
-    // Readers know the end of the draws by the comments after it; one line would do for a person, not for CmdStanPy.
+    write_end(out, count)
+}
+
+/// Writes quantities of a model alone, in the same format, as Stan's `generate_quantities` does.
+pub fn write_quantities(
+    out: &mut dyn Write,
+    header: &CsvHeader,
+    table: &Constrained,
+) -> io::Result<()> {
+    let count = table.draws();
+    write_head(out, header, "generate_quantities", count)?;
+    let names: Vec<String> = table.columns.iter().map(|c| stan_name(&c.name)).collect();
+    writeln!(out, "{}", names.join(","))?;
+    for draw in 0..count {
+        for (column, &value) in table.row(draw).iter().enumerate() {
+            if column > 0 {
+                out.write_all(b",")?;
+            }
+            write_number(out, value)?;
+        }
+        writeln!(out)?;
+    }
+    write_end(out, count)
+}
+
+/// The comments before the names of the columns.
+fn write_head(
+    out: &mut dyn Write,
+    header: &CsvHeader,
+    method: &str,
+    count: usize,
+) -> io::Result<()> {
+    writeln!(out, "# firebrand {}", env!("CARGO_PKG_VERSION"))?;
+    writeln!(out, "# {}", header.method.replace('\n', " "))?;
+    for line in [
+        "stan_version_major = 2".into(),
+        "stan_version_minor = 35".into(),
+        "stan_version_patch = 0".into(),
+        format!("model = {}", header.model.replace('\n', " ")),
+        format!("method = {method}"),
+        "  sample".into(),
+        format!("    num_samples = {count}"),
+        // There was none, and none is saved; but CmdStanPy refuses a file that says so.
+        "    num_warmup = 1".into(),
+        "    save_warmup = 0 (Default)".into(),
+        "    thin = 1 (Default)".into(),
+        "    algorithm = fixed_param".into(),
+        "id = 1".into(),
+        "random".into(),
+        format!("  seed = {}", header.seed),
+    ] {
+        writeln!(out, "# {line}")?;
+    }
+    Ok(())
+}
+
+/// The comments after the draws. Readers know the end of the draws by them; one line would do for a person, not for CmdStanPy.
+fn write_end(out: &mut dyn Write, count: usize) -> io::Result<()> {
     writeln!(out, "#\n# the end of {count} draws")
 }
 

@@ -4,13 +4,13 @@ mod approximation;
 mod atomic;
 mod checkpoint;
 mod csv;
-pub(crate) mod number;
+pub mod number;
 mod tensors;
 
 pub use approximation::{RestoreError, SavedApproximation};
 pub use atomic::{WriteError, write_atomically};
 pub use checkpoint::{ReadCheckpointError, STATE as CHECKPOINT_STATE};
-pub use csv::{CsvHeader, write_draws, write_trace};
+pub use csv::{CsvHeader, write_draws, write_quantities, write_trace};
 
 use std::path::Path;
 

@@ -165,6 +165,18 @@ impl Data {
         }
     }
 
+    /// Sizes and numbers of a variable, the last index fastest; `None` if there is none of this name that has numbers.
+    pub fn numbers(&self, name: &str) -> Option<(&[usize], Vec<f64>)> {
+        let Entry::Numbers { dims, numbers } = self.variables.get(name)? else {
+            return None;
+        };
+        let numbers = match numbers {
+            Numbers::Ints(ints) => ints.iter().map(|int| *int as f64).collect(),
+            Numbers::Reals(reals) => reals.clone(),
+        };
+        Some((dims, numbers))
+    }
+
     /// The names of the variables, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.variables.keys().map(String::as_str)
@@ -192,6 +204,14 @@ mod tests {
                 numbers
             }
         );
+    }
+
+    #[test]
+    fn numbers_are_asked_for_by_name() {
+        let data = Data::from_json(r#"{"x": [[1, 2]], "y": 0.5, "z": "blue"}"#).unwrap();
+        assert_eq!(data.numbers("x"), Some((&[1, 2][..], vec![1.0, 2.0])));
+        assert_eq!(data.numbers("y"), Some((&[][..], vec![0.5])));
+        assert_eq!((data.numbers("z"), data.numbers("w")), (None, None));
     }
 
     #[test]

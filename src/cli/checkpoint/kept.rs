@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use firebrand::core::record::ReadCheckpointError;
 use firebrand::core::{Checkpoint, Keeper};
 
-use super::{FOLDER, Origin, RUN};
+use super::{FOLDER, ORIGIN, Origin};
 use crate::cli::Failure;
 
 /// A checkpoint may take this share of a run's time at most; where it takes longer to write, there are fewer.
@@ -36,9 +36,9 @@ impl Kept {
     pub fn begin(results: &Path, origin: &Origin) -> Result<Self, Failure> {
         let kept = Self::open(results, origin, false)?;
         // Without what it was asked for, nothing that is left can be taken for a part of the new run.
-        kept.clear(|name| name == RUN)?;
+        absent(fs::remove_file(results.join(ORIGIN))).map_err(|error| kept.unusable(&error))?;
         kept.clear(|name| name != LOCK)?;
-        kept.describe(origin)
+        kept.describe(results, origin)
     }
 
     /// Goes on with those that are there.
@@ -48,7 +48,7 @@ impl Kept {
     pub fn go_on(results: &Path, origin: &Origin) -> Result<Self, Failure> {
         let kept = Self::open(results, origin, true)?;
         kept.clear(|name| name.contains(".tmp"))?;
-        kept.describe(origin)
+        kept.describe(results, origin)
     }
 
     fn open(results: &Path, origin: &Origin, has_start: bool) -> Result<Self, Failure> {
@@ -75,8 +75,8 @@ impl Kept {
         unusable(&self.folder, error)
     }
 
-    fn describe(self, origin: &Origin) -> Result<Self, Failure> {
-        let written = origin.write(&self.folder.join(RUN));
+    fn describe(self, results: &Path, origin: &Origin) -> Result<Self, Failure> {
+        let written = origin.write(&results.join(ORIGIN));
         written.map_err(|error| Failure::Usage(error.to_string()))?;
         Ok(self)
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use firebrand::core::boundary;
 use firebrand::core::record::{WriteError, write_atomically};
 use firebrand::core::registry;
+use firebrand::core::{Block, Parameter, Target};
 use firebrand::dsl::Model;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -27,6 +28,8 @@ pub struct Origin {
     pub plan: RunFile,
     /// The checkout of PosteriorDB, if there was one.
     posteriordb: Option<PathBuf>,
+    /// The parameters that were inferred, as the data of the run size them.
+    pub parameters: Vec<Parameter>,
     /// The files that decide the result.
     files: Vec<Fingerprint>,
 }
@@ -68,6 +71,7 @@ impl Origin {
     pub fn new(
         plan: RunFile,
         posteriordb: Option<PathBuf>,
+        target: &dyn Target,
         files: &[(Used, PathBuf)],
     ) -> Result<Self, Failure> {
         let unreadable = |path: &Path, error: &io::Error| {
@@ -84,6 +88,7 @@ impl Origin {
         });
         Ok(Origin {
             version: env!("CARGO_PKG_VERSION").into(),
+            parameters: inferred(target),
             files: fingerprints.collect::<Result<_, Failure>>()?,
             posteriordb: posteriordb.map(|path| folder.join(path)),
             folder,
@@ -94,10 +99,10 @@ impl Origin {
     /// Reads what [`write`](Origin::write) wrote; `None` if there is no such file.
     ///
     /// # Errors
-    /// A file that says something else, or is of another version.
+    /// A file that says something else.
     pub fn read(path: &Path) -> Result<Option<Self>, Failure> {
         let unusable = |because: &dyn std::fmt::Display| {
-            Failure::Usage(format!("cannot resume: `{}` {because}", path.display()))
+            Failure::Usage(format!("the run's `{}` {because}", path.display()))
         };
         let text = match fs::read_to_string(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -110,12 +115,28 @@ impl Origin {
         let damaged = |error| unusable(&format!("is damaged: {error}"));
         let Version { version } = ron::from_str(&text).map_err(damaged)?;
         let ours = env!("CARGO_PKG_VERSION");
-        if version != ours {
-            return Err(unusable(&format!(
-                "was written by firebrand {version}, and this is {ours}, whose bits may differ: resume with that version"
-            )));
+        ron::from_str(&text).map(Some).map_err(|error| {
+            if version == ours {
+                return damaged(error);
+            }
+            unusable(&format!(
+                "was written by firebrand {version}, and this is {ours}, which cannot read it"
+            ))
+        })
+    }
+
+    /// Checks that this program computes the bits that the run's did.
+    ///
+    /// # Errors
+    /// If it is of another version.
+    pub fn check_version(&self) -> Result<(), Failure> {
+        let (version, ours) = (&self.version, env!("CARGO_PKG_VERSION"));
+        if version == ours {
+            return Ok(());
         }
-        ron::from_str(&text).map(Some).map_err(damaged)
+        Err(Failure::Usage(format!(
+            "cannot resume: the run began with firebrand {version}, and this is {ours}, whose bits may differ: resume with that version"
+        )))
     }
 
     /// Writes it, as RON.
@@ -141,19 +162,26 @@ impl Origin {
     /// # Errors
     /// The first that is not.
     pub fn check_files(&self) -> Result<(), Failure> {
-        for Fingerprint { what, path, sha256 } in &self.files {
-            let (noun, path) = (what.noun(), path.as_path());
-            let name = path.display();
+        match self.changed(|_| true).next() {
+            None => Ok(()),
+            Some(changed) => Err(Failure::Usage(format!(
+                "cannot resume: {changed}. Put back what it was, or begin the run anew"
+            ))),
+        }
+    }
+
+    /// Says of each file, of those that are asked about, what has become of it if it is not what it was.
+    pub fn changed(&self, is_asked: impl Fn(Used) -> bool) -> impl Iterator<Item = String> {
+        let files = self.files.iter().filter(move |file| is_asked(file.what));
+        files.filter_map(|Fingerprint { what, path, sha256 }| {
             let changed = match self::sha256(path) {
-                Ok(now) if now == *sha256 => continue,
+                Ok(now) if now == *sha256 => return None,
                 Ok(_) => "has changed since the run began".to_string(),
                 Err(error) => format!("cannot be read: {error}"),
             };
-            return Err(Failure::Usage(format!(
-                "cannot resume: the {noun} file `{name}` {changed}. Put back what it was, or begin the run anew"
-            )));
-        }
-        Ok(())
+            let (noun, name) = (what.noun(), path.display());
+            Some(format!("the {noun} file `{name}` {changed}"))
+        })
     }
 
     /// Loads the libraries with plugins that are not there yet.
@@ -166,6 +194,13 @@ impl Origin {
             }
         }
     }
+}
+
+/// The parameters that a target is inferred in, without what is computed of them.
+pub fn inferred(target: &dyn Target) -> Vec<Parameter> {
+    let parameters = target.parameters().iter();
+    let inferred = parameters.filter(|parameter| parameter.block == Block::Parameters);
+    inferred.cloned().collect()
 }
 
 /// The model's file and those of the texts that it includes.

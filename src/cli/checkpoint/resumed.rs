@@ -7,7 +7,7 @@ use firebrand::core::record::{Course, Outcome, RunRecord};
 use firebrand::core::registry;
 use serde_json::Value;
 
-use super::{FOLDER, Origin, RUN};
+use super::{FOLDER, ORIGIN, Origin};
 use crate::cli::Failure;
 use crate::cli::output::read_record;
 use crate::cli::run_file::RunFile;
@@ -39,12 +39,14 @@ impl Resumed {
         };
         let path = results.canonicalize().map_err(|error| refused(&error))?;
         let record = read_record(&path)?;
-        let Some(mut origin) = Origin::read(&path.join(FOLDER).join(RUN))? else {
+        let origin = Origin::read(&path.join(ORIGIN))?;
+        let Some(mut origin) = origin.filter(|_| path.join(FOLDER).is_dir()) else {
             return Err(match record {
                 Some(record) => refused(&finished(&record)),
                 None => refused(&"there is no run in it"),
             });
         };
+        origin.check_version()?;
         origin.load_libraries();
         let before = comparable(&origin.plan, origin.folder())?;
         let here = std::env::current_dir().map_err(|error| refused(&error))?;

@@ -1,9 +1,9 @@
 //! Curves with bands on logarithmic axes, as SVG.
 
-use svg::Document;
-use svg::node::element::{Group, Line, Path, Polyline, Rectangle, Text, path::Data};
+use svg::node::element::{Group, Path, Polyline, path::Data};
 
 use super::statistics::Band;
+use crate::cli::drawing::{GRID, colour, document, frame, line, rounded, text, vertical_text};
 
 const PANEL_WIDTH: f64 = 300.0;
 const PANEL_HEIGHT: f64 = 240.0;
@@ -17,11 +17,6 @@ const DECADES: f64 = 10.0;
 /// has diverged, however far.
 const DIVERGED: f64 = 5.0;
 
-/// Colours that are told apart with any kind of colour vision (Okabe and Ito).
-const COLOURS: [&str; 7] = [
-    "#D55E00", "#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#E69F00", "#000000",
-];
-
 /// One pair of axes.
 pub struct Panel {
     pub vertical: String,
@@ -34,14 +29,8 @@ pub struct Panel {
 pub fn draw(title: &str, legend: &[&str], panels: &[Panel]) -> String {
     let width = panels.len() as f64 * (PANEL_WIDTH + MARGIN) + LEGEND_WIDTH;
     let height = TOP + PANEL_HEIGHT + MARGIN;
-    let mut document = Document::new()
-        .set("viewBox", (0.0, 0.0, width, height))
-        .set("width", width)
-        .set("height", height)
-        .set("font-family", "sans-serif")
-        .set("font-size", 11)
-        .add(rectangle(0.0, 0.0, width, height).set("fill", "white"))
-        .add(text(title, MARGIN, 20.0, "start").set("font-size", 14));
+    let mut document = document(width, height);
+    document = document.add(text(title, MARGIN, 20.0, "start").set("font-size", 14));
     for (index, panel) in panels.iter().enumerate() {
         let left = index as f64 * (PANEL_WIDTH + MARGIN) + MARGIN;
         document = document.add(drawn(panel).set("transform", format!("translate({left},{TOP})")));
@@ -75,12 +64,12 @@ fn drawn(panel: &Panel) -> Group {
     for (value, label) in horizontal.ticks() {
         let tick = text(&label, x(value), PANEL_HEIGHT + 16.0, "middle");
         group = group
-            .add(line(x(value), 0.0, x(value), PANEL_HEIGHT, "#E0E0E0"))
+            .add(line(x(value), 0.0, x(value), PANEL_HEIGHT, GRID))
             .add(tick);
     }
     for (value, label) in vertical.ticks() {
         group = group
-            .add(line(0.0, y(value), PANEL_WIDTH, y(value), "#E0E0E0"))
+            .add(line(0.0, y(value), PANEL_WIDTH, y(value), GRID))
             .add(text(&label, -5.0, y(value) + 4.0, "end"));
     }
     for (index, curve) in panel.curves.iter().enumerate() {
@@ -109,20 +98,17 @@ fn drawn(panel: &Panel) -> Group {
             .set("stroke-width", 1.8);
         group = group.add(band).add(middle);
     }
-    let frame = rectangle(0.0, 0.0, PANEL_WIDTH, PANEL_HEIGHT)
-        .set("fill", "none")
-        .set("stroke", "#606060");
     let below = text(
         &panel.horizontal,
         PANEL_WIDTH / 2.0,
         PANEL_HEIGHT + 34.0,
         "middle",
     );
-    let beside = text(&panel.vertical, 0.0, 0.0, "middle").set(
-        "transform",
-        format!("translate({},{}) rotate(-90)", -42.0, PANEL_HEIGHT / 2.0),
-    );
-    group.add(frame).add(below).add(beside)
+    let beside = vertical_text(&panel.vertical, -42.0, PANEL_HEIGHT / 2.0);
+    group
+        .add(frame(PANEL_WIDTH, PANEL_HEIGHT))
+        .add(below)
+        .add(beside)
 }
 
 /// A logarithmic axis.
@@ -187,42 +173,6 @@ fn tick_label(value: f64) -> String {
     } else {
         format!("{value:.0e}")
     }
-}
-
-/// A tenth of a pixel is enough.
-fn rounded((x, y): (f64, f64)) -> (f64, f64) {
-    ((10.0 * x).round() / 10.0, (10.0 * y).round() / 10.0)
-}
-
-fn colour(index: usize) -> &'static str {
-    COLOURS[index % COLOURS.len()]
-}
-
-fn line(x1: f64, y1: f64, x2: f64, y2: f64, stroke: &str) -> Line {
-    let (x1, y1) = rounded((x1, y1));
-    let (x2, y2) = rounded((x2, y2));
-    Line::new()
-        .set("x1", x1)
-        .set("y1", y1)
-        .set("x2", x2)
-        .set("y2", y2)
-        .set("stroke", stroke)
-}
-
-fn rectangle(x: f64, y: f64, width: f64, height: f64) -> Rectangle {
-    Rectangle::new()
-        .set("x", x)
-        .set("y", y)
-        .set("width", width)
-        .set("height", height)
-}
-
-fn text(content: &str, x: f64, y: f64, anchor: &str) -> Text {
-    let (x, y) = rounded((x, y));
-    Text::new(content)
-        .set("x", x)
-        .set("y", y)
-        .set("text-anchor", anchor)
 }
 
 #[cfg(test)]
