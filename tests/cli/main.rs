@@ -12,6 +12,7 @@ mod libraries;
 mod minibatch;
 mod plugin_kit;
 mod posteriordb;
+mod predict;
 mod resume;
 mod run_file;
 mod score;
