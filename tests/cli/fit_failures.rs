@@ -60,7 +60,7 @@ fn a_fit_without_a_start_exits_with_3_and_its_record_is_kept() {
     let ran = workspace.run("fit never.stan --out out --json");
     ran.fails(3, &["the fit failed: no start was found"]);
     assert_eq!(ran.json()["verdict"], serde_json::Value::Null);
-    assert_eq!(workspace.names("out"), ["run.json"]);
+    assert_eq!(workspace.names("out"), ["origin.ron", "run.json"]);
     let record: serde_json::Value = serde_json::from_str(&workspace.read("out/run.json")).unwrap();
     assert!(
         record["outcome"]["not_started"]["because"]

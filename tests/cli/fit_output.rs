@@ -3,7 +3,13 @@ use std::time::{Duration, Instant};
 
 use crate::workspace::{Ran, Workspace};
 
-const FILES: [&str; 4] = ["approximation.ron", "draws.csv", "run.json", "trace.csv"];
+const FILES: [&str; 5] = [
+    "approximation.ron",
+    "draws.csv",
+    "origin.ron",
+    "run.json",
+    "trace.csv",
+];
 
 #[test]
 fn a_run_leaves_draws_trace_approximation_and_record() {

@@ -14,7 +14,7 @@ fn a_run_file_says_what_the_arguments_would_with_paths_relative_to_it() {
     assert_eq!(request["options"]["seed"], 3);
     assert_eq!(request["inference"]["name"], "bam");
     assert_eq!(json["record"]["outcome"]["ran"]["starts"]["tried"], 2);
-    assert_eq!(workspace.names("runs/results").len(), 4);
+    assert_eq!(workspace.names("runs/results").len(), 5);
     let draws = workspace.read("runs/results/draws.csv");
     assert_eq!(
         draws.lines().filter(|line| !line.starts_with('#')).count(),
