@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn counts_that_equal_many_draws_are_calibrated_if_they_come_as_often() {
         // Three of four draws are zero, and so is the truth.
-        let draws = vec![vec![0.0, 0.0, 0.0, 1.0].repeat(25); 100];
+        let draws = vec![[0.0, 0.0, 0.0, 1.0].repeat(25); 100];
         let truth: Vec<f64> = (0..100).map(|row| f64::from(row % 4 == 3)).collect();
         let found = Regression::new(&truth, &draws, None);
         assert_eq!(found.calibration(), Calibration::Calibrated);
