@@ -165,16 +165,25 @@ impl Data {
         }
     }
 
-    /// Sizes and numbers of a variable, the last index fastest; `None` if there is none of this name that has numbers.
-    pub fn numbers(&self, name: &str) -> Option<(&[usize], Vec<f64>)> {
-        let Entry::Numbers { dims, numbers } = self.variables.get(name)? else {
-            return None;
+    /// Sizes and numbers of a variable, the last index fastest, also of one in a file of its own.
+    ///
+    /// # Errors
+    /// What the variable is, if it is no numbers, or why its file cannot be read.
+    pub fn numbers(&self, name: &str) -> Result<(Vec<usize>, Vec<f64>), String> {
+        let (dims, numbers) = match self.variables.get(name) {
+            None => return Err("not there".into()),
+            Some(Entry::Numbers { dims, numbers }) => (dims.clone(), numbers.clone()),
+            Some(Entry::File(reference)) => {
+                let stored = Stored::open(reference)?;
+                (stored.dims().to_vec(), stored.all())
+            }
+            Some(Entry::Other(what)) => return Err(what.clone()),
         };
         let numbers = match numbers {
-            Numbers::Ints(ints) => ints.iter().map(|int| *int as f64).collect(),
-            Numbers::Reals(reals) => reals.clone(),
+            Numbers::Ints(ints) => ints.into_iter().map(|int| int as f64).collect(),
+            Numbers::Reals(reals) => reals,
         };
-        Some((dims, numbers))
+        Ok((dims, numbers))
     }
 
     /// The names of the variables, sorted.
@@ -208,10 +217,11 @@ mod tests {
 
     #[test]
     fn numbers_are_asked_for_by_name() {
-        let data = Data::from_json(r#"{"x": [[1, 2]], "y": 0.5, "z": "blue"}"#).unwrap();
-        assert_eq!(data.numbers("x"), Some((&[1, 2][..], vec![1.0, 2.0])));
-        assert_eq!(data.numbers("y"), Some((&[][..], vec![0.5])));
-        assert_eq!((data.numbers("z"), data.numbers("w")), (None, None));
+        let data = Data::from_json(r#"{"x": [[1, 2]], "y": 0.5, "z": null}"#).unwrap();
+        assert_eq!(data.numbers("x"), Ok((vec![1, 2], vec![1.0, 2.0])));
+        assert_eq!(data.numbers("y"), Ok((vec![], vec![0.5])));
+        assert_eq!(data.numbers("z"), Err("null".into()));
+        assert_eq!(data.numbers("w"), Err("not there".into()));
     }
 
     #[test]

@@ -177,20 +177,17 @@ impl Question {
 /// The truth, a finite number for each row.
 fn truth(name: &str, restored: &Restored, data: &Path) -> Result<Vec<f64>, Failure> {
     let file = data.display();
-    let Some((sizes, truth)) = restored.data.numbers(name) else {
-        let names: Vec<&str> = restored.data.names().collect();
-        let what = if names.contains(&name) {
-            format!("`{name}` of {file} is no array of numbers")
-        } else {
-            format!("{file} has no variable `{name}`")
-        };
+    let wrong = |because: String| Failure::Model(format!("`{name}` of {file} {because}"));
+    let names: Vec<&str> = restored.data.names().collect();
+    if !names.contains(&name) {
         return Err(Failure::Usage(format!(
-            "`--observed {name}`: {what}{}",
+            "`--observed {name}`: {file} has no variable `{name}`{}",
             meant(name, &names)
         )));
-    };
-    let wrong = |because: String| Failure::Model(format!("`{name}` of {file} {because}"));
-    match sizes {
+    }
+    let found = restored.data.numbers(name);
+    let (sizes, truth) = found.map_err(|what| wrong(format!("is no array of numbers: {what}")))?;
+    match sizes.as_slice() {
         [0] => Err(wrong("has no rows: there is nothing to measure".into())),
         [_] => match truth.iter().position(|y| !y.is_finite()) {
             None => Ok(truth),
