@@ -2,6 +2,7 @@
 
 use super::absent::{functional, replacement};
 use super::overloads::{Callee, Resolution};
+use super::scope::Role;
 use super::suffix::{self, Suffix};
 use super::{Block, Checker, unknown};
 use crate::diagnostics::Diagnostic;
@@ -104,14 +105,18 @@ impl Checker {
             return Diagnostic::error(name.span, message).label("called here");
         }
         if let Some(binding) = self.scope.find(text) {
-            return Diagnostic::error(name.span, format!("`{text}` is a variable, not a function"))
+            let message = format!("`{text}` is a variable, not a function");
+            let diagnostic = Diagnostic::error(name.span, message)
                 .label("called here")
                 .related(binding.span, "declared here")
-                .help(format!("write `{text}[...]` for its elements"))
-                .note(
-                    "networks can be called where they are declared, but are plain vectors of weights \
-                     as arguments of functions",
-                );
+                .help(format!("write `{text}[...]` for its elements"));
+            let is_vector = self.scope.variables[binding.slot].type_ == Type::Vector;
+            if binding.role != Role::Argument || !is_vector {
+                return diagnostic;
+            }
+            return diagnostic.note(
+                "networks can be called where they are declared, but are plain vectors of weights as arguments of functions",
+            );
         }
         let own = self.functions.iter().map(|function| function.name.as_str());
         let diagnostic = Diagnostic::error(name.span, format!("there is no function `{text}`"))
