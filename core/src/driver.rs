@@ -16,7 +16,7 @@ use crate::minibatch::{Batches, Minibatch};
 use crate::panics::{Panic, caught};
 use crate::start::{Start, StartOptions};
 use crate::stop::{Stop, StopReason};
-use crate::target::{Batch, Counted, Counters, Counts, OnBatch, Target};
+use crate::target::{Batch, Counted, Counters, Counts, Target};
 use crate::trace::Trace;
 
 crate::options! {
@@ -213,9 +213,8 @@ pub fn fit_within(
             // Half of the time at most: the iteration is to have some too.
             let half = options.max_seconds.and_then(|limit| clock.at(limit / 2.0));
             let stop = Stop::new(surroundings.cancelled, half);
-            let interruptible = Counted::new(target, &counters).until(stop);
             let batch = batches.as_ref().map_or(Batch::Full, Batches::for_start);
-            let target = OnBatch::new(&interruptible, batch);
+            let target = Counted::new(target, &counters).until(stop).on(batch);
             let start = guarded(|| inference.find_start(&target, options.seed, &options.start))?;
             Checkpoint::of_start(start, counters.counts())
         }

@@ -1,9 +1,11 @@
 use std::sync::atomic::Ordering;
 
+use burn::tensor::Tensor;
+
 use super::*;
-use crate::placement::to_host;
+use crate::placement::{Placement, to_host};
 use crate::registry;
-use crate::target::GaussianTarget;
+use crate::target::{Constrained, Evaluation, GaussianTarget, Parameter, TargetError};
 
 fn target() -> GaussianTarget {
     let covariance = faer::mat![[1.0, 0.0], [0.0, 4.0]];
@@ -213,4 +215,52 @@ fn a_family_that_lacks_what_the_algorithm_needs_is_refused_in_a_sentence() {
         "`nudge` needs a family with a dense covariance, which `independent` does not have; \
          no registered family has it"
     );
+}
+
+/// A target that knows where to begin, and whether it was asked.
+struct Proposing {
+    target: GaussianTarget,
+    asked: AtomicBool,
+}
+
+impl Target for Proposing {
+    fn dimension(&self) -> usize {
+        self.target.dimension()
+    }
+
+    fn log_density_and_score(
+        &self,
+        theta: &Tensor<2>,
+        batch: &Batch,
+    ) -> Result<Evaluation, TargetError> {
+        self.target.log_density_and_score(theta, batch)
+    }
+
+    fn parameters(&self) -> &[Parameter] {
+        self.target.parameters()
+    }
+
+    fn constrain(&self, theta: &Tensor<2>, seed: u64) -> Result<Constrained, TargetError> {
+        self.target.constrain(theta, seed)
+    }
+
+    fn propose_start(&self, _seed: u64, _point: &mut [f64]) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
+    fn placement(&self) -> &Placement {
+        self.target.placement()
+    }
+}
+
+#[test]
+fn the_search_for_a_start_asks_the_target_where_to_begin() {
+    let target = Proposing {
+        target: target(),
+        asked: AtomicBool::new(false),
+    };
+    let inference = registry::inference("nudge").unwrap();
+    let family = registry::family("independent").unwrap();
+    fit(&target, &*inference.plugin, &*family.plugin, &steps(1)).unwrap();
+    assert!(target.asked.load(Ordering::Relaxed));
 }

@@ -67,11 +67,14 @@ impl Counters {
     }
 }
 
-/// A view of a target that counts its evaluations, and may refuse them once the run is asked to end.
+/// A view of a target that counts its evaluations, may refuse them once the run is asked to end, and may take some of the data for
+/// all of it.
 pub struct Counted<'a> {
     target: &'a dyn Target,
     counters: &'a Counters,
     stop: Option<Stop<'a>>,
+    /// What is evaluated where all of the data is asked for.
+    full: Batch,
 }
 
 impl<'a> Counted<'a> {
@@ -81,6 +84,7 @@ impl<'a> Counted<'a> {
             target,
             counters,
             stop: None,
+            full: Batch::Full,
         }
     }
 
@@ -89,6 +93,22 @@ impl<'a> Counted<'a> {
         Counted {
             stop: Some(stop),
             ..self
+        }
+    }
+
+    /// Evaluates `batch` where all of the data is asked for: for work that wants a density that stays the same, but not all of the
+    /// data.
+    pub fn on(self, batch: Batch) -> Self {
+        Counted {
+            full: batch,
+            ..self
+        }
+    }
+
+    fn instead<'b>(&'b self, batch: &'b Batch) -> &'b Batch {
+        match batch {
+            Batch::Full => &self.full,
+            rows => rows,
         }
     }
 
@@ -111,14 +131,16 @@ impl Target for Counted<'_> {
         batch: &Batch,
     ) -> Result<Evaluation, TargetError> {
         self.check()?;
-        let out = self.target.log_density_and_score(theta, batch)?;
+        let out = self
+            .target
+            .log_density_and_score(theta, self.instead(batch))?;
         self.counters.note(&self.counters.gradients, &out.valid);
         Ok(out)
     }
 
     fn log_density(&self, theta: &Tensor<2>, batch: &Batch) -> Result<Density, TargetError> {
         self.check()?;
-        let out = self.target.log_density(theta, batch)?;
+        let out = self.target.log_density(theta, self.instead(batch))?;
         self.counters.note(&self.counters.densities, &out.valid);
         Ok(out)
     }

@@ -4,13 +4,11 @@ mod constrained;
 mod counted;
 mod function;
 mod gaussian;
-mod on_batch;
 
 pub use constrained::{Block, Column, Constrained, Parameter};
 pub use counted::{Counted, Counters, Counts};
 pub use function::FnTarget;
 pub use gaussian::GaussianTarget;
-pub use on_batch::OnBatch;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
