@@ -21,6 +21,7 @@
 
 mod compile;
 pub mod defaults;
+mod device;
 mod fit;
 mod fitted;
 mod plugins;
@@ -31,6 +32,7 @@ pub use firebrand_core as core;
 pub use firebrand_dsl as dsl;
 
 pub use compile::compile;
+pub use device::{DeviceError, DeviceName};
 pub use firebrand_core::diagnostics::{Diagnosis, DiagnosisOptions, Verdict};
 pub use firebrand_core::{Draws, Ended, FitOptions, Placement, Target};
 pub use firebrand_dsl::{Data, Model, Posterior};

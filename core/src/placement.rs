@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// 32 bits: the default on a GPU.
+    /// 32 bits.
     F32,
-    /// 64 bits: the default on a CPU.
+    /// 64 bits: the default.
     F64,
 }
 
@@ -19,6 +19,14 @@ impl Precision {
         match self {
             Precision::F32 => DType::F32,
             Precision::F64 => DType::F64,
+        }
+    }
+
+    /// How many bits a number has.
+    pub fn bits(self) -> u32 {
+        match self {
+            Precision::F32 => 32,
+            Precision::F64 => 64,
         }
     }
 

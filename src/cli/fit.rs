@@ -7,12 +7,12 @@ use clap::{Args, ValueEnum};
 use firebrand::core::Checkpoint;
 use firebrand::core::record::{Outcome, PluginRecord, Request, RunRecord, SavedApproximation};
 use firebrand::core::{Batches, InferenceError, Minibatch, TargetError};
-use firebrand::{Ended, Event, Fitted, Keeping, Ready, Target};
+use firebrand::{DeviceError, DeviceName, Ended, Event, Fitted, Keeping, Ready, Target};
 use serde::Serialize;
 
 use super::Failure;
 use super::checkpoint::{Kept, Origin, Resumed, Used, texts};
-use super::inputs::{Computing, DeviceName, PrecisionName, compile, read_model, usable_tolerance};
+use super::inputs::{Computing, PrecisionName, compile, read_model, usable_tolerance};
 use super::output::Output;
 use super::progress::{Progress, catch_interrupts};
 use super::report::{report, words};
@@ -201,7 +201,7 @@ fn plan(args: &FitArgs, before: Option<&RunFile>) -> Result<RunFile, Failure> {
     plan.seed = args.seed.unwrap_or(plan.seed);
     plan.draws = args.draws.or(plan.draws);
     plan.out = args.out.as_ref().map(path).or(plan.out);
-    plan.device = computing.device.map(name).or(plan.device);
+    plan.device = computing.device.map(String::from).or(plan.device);
     plan.precision = computing.precision.map(name).or(plan.precision);
     plan.solver_tolerance = computing.solver_tolerance.or(plan.solver_tolerance);
     plan.max_steps = args.max_steps.or(plan.max_steps);
@@ -255,10 +255,15 @@ fn enough_steps(plan: &RunFile, checkpoint: &Checkpoint) -> Result<(), Failure> 
 /// Where a run computes.
 pub fn computing(plan: &RunFile) -> Result<Computing, Failure> {
     Ok(Computing {
-        device: named::<DeviceName>("device", plan.device.as_deref())?,
+        device: device(plan)?,
         precision: named::<PrecisionName>("precision", plan.precision.as_deref())?,
         solver_tolerance: plan.solver_tolerance,
     })
+}
+
+fn device(plan: &RunFile) -> Result<Option<DeviceName>, Failure> {
+    let device = plan.device.as_deref().map(str::parse).transpose();
+    device.map_err(|error: DeviceError| Failure::Usage(format!("`device`: {error}")))
 }
 
 /// What the command line and run files call a value.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use firebrand::DeviceName;
 use firebrand::core::{Placement, Precision};
 use firebrand::dsl::{Data, Model, Posterior};
 use serde::{Deserialize, Serialize};
@@ -26,10 +27,11 @@ pub struct Source {
 /// Where numbers are computed, and how precise they are.
 #[derive(Args, Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Computing {
-    /// Where to compute.
-    #[arg(long, value_enum)]
+    /// Where to compute: `cpu`, or, for programs built with the cargo feature `tch`, `libtorch` (on the CPU), `cuda` or `cuda:1`.
+    #[arg(long, value_name = "cpu|libtorch|cuda[:N]")]
     pub device: Option<DeviceName>,
-    /// The width of numbers: `f64` unless something else is asked for.
+    /// The width of numbers: `f64` unless something else is asked for. On the device `cpu` programs compute in `f64` in either case, and
+    /// what they are given and give is rounded.
     #[arg(long, value_enum)]
     pub precision: Option<PrecisionName>,
     /// The relative and absolute tolerance of differential equations, in place of the model's own.
@@ -58,16 +60,6 @@ pub fn usable_tolerance(number: f64) -> Result<f64, String> {
     }
 }
 
-/// A device, as the command line names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeviceName {
-    /// Burn's own backend on the CPU, and compiled loops.
-    Cpu,
-    /// libtorch on the CPU; for programs built with the cargo feature `tch`.
-    Libtorch,
-}
-
 /// A precision, as the command line names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -82,19 +74,16 @@ impl Computing {
     /// The device and the precision.
     ///
     /// # Errors
-    /// A device that this program was built without.
+    /// A device that is not there.
     pub fn placement(self) -> Result<Placement, Failure> {
-        let mut placement = match self.device {
-            None | Some(DeviceName::Cpu) => Placement::cpu(),
-            Some(DeviceName::Libtorch) => libtorch()?,
-        };
-        if let Some(precision) = self.precision {
-            placement.precision = match precision {
-                PrecisionName::F32 => Precision::F32,
-                PrecisionName::F64 => Precision::F64,
-            };
-        }
-        Ok(placement)
+        let device = self.device.unwrap_or_default().device();
+        Ok(Placement {
+            device: device.map_err(|error| Failure::Usage(error.to_string()))?,
+            precision: match self.precision {
+                Some(PrecisionName::F32) => Precision::F32,
+                None | Some(PrecisionName::F64) => Precision::F64,
+            },
+        })
     }
 
     /// The model, with the tolerance that was asked for.
@@ -104,28 +93,6 @@ impl Computing {
             None => model,
         }
     }
-}
-
-#[cfg(feature = "tch")]
-#[expect(
-    deprecated,
-    reason = "Burn is pinned to the last line of versions that has libtorch"
-)]
-fn libtorch() -> Result<Placement, Failure> {
-    let device = burn::tensor::Device::libtorch();
-    Ok(Placement {
-        device,
-        precision: Precision::F64,
-    })
-}
-
-#[cfg(not(feature = "tch"))]
-fn libtorch() -> Result<Placement, Failure> {
-    Err(Failure::Usage(
-        "this program was built without libtorch; have libtorch with `eval \"$(scripts/libtorch.sh ~/libtorch)\"` and \
-         build with `cargo build --release --features tch`"
-            .into(),
-    ))
 }
 
 impl Source {

@@ -112,6 +112,8 @@ fn facts(request: &Request, fitted: &Fitted) -> Vec<(&'static str, String)> {
         inference,
         family,
         options,
+        device,
+        precision,
         ..
     } = request;
     let mut facts = fitted.diagnosis.as_ref().map_or_else(Vec::new, measured);
@@ -131,6 +133,7 @@ fn facts(request: &Request, fitted: &Fitted) -> Vec<(&'static str, String)> {
                 inference.name, family.name, options.seed
             ),
         ),
+        ("device", format!("{device}, {} bits", precision.bits())),
         (
             "ended",
             format!(

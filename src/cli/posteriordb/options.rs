@@ -45,7 +45,7 @@ fn changes(before: &SweepOptions, now: &SweepOptions) -> Option<String> {
             precision,
             solver_tolerance,
         } = options.computing;
-        let device = device.map(|device| format!("{device:?}"));
+        let device = device.map(String::from);
         let precision = precision.map(|precision| format!("{precision:?}"));
         let tolerance = solver_tolerance.map(|tolerance| format!("tolerance {tolerance}"));
         let asked: Vec<String> = [device, precision, tolerance]

@@ -3,6 +3,7 @@
 //! A value of shape `[a, b]` is a tensor `[a, b, draws]`, or `[a, b, 1]` where all draws share it. Constants and positions
 //! are brought to the device once. A tensor is given up at its last use, so that Burn can work in place.
 
+mod algebra;
 mod function;
 mod linear;
 mod operations;

@@ -107,13 +107,14 @@ impl Value {
         }
     }
 
-    /// Its numbers, row-major, brought to the host.
-    pub(super) fn read(self) -> Vec<f64> {
-        try_read_sync(Dispatch::float_into_data(self.tensor))
-            .and_then(Result::ok)
-            .expect("a device that the host can read")
-            .iter::<f64>()
-            .collect()
+    /// In 64 bits, whatever the program's precision.
+    pub(super) fn in_64_bits(self) -> Value {
+        self.same(|x| Dispatch::float_cast(x, FloatDType::F64))
+    }
+
+    /// In the program's precision again.
+    pub(super) fn in_precision_of(self, place: &Place) -> Value {
+        self.same(|x| Dispatch::float_cast(x, place.float()))
     }
 
     /// As many axes, with new ones of size one in front.
