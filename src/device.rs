@@ -24,7 +24,9 @@ pub enum DeviceName {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum DeviceError {
     /// The text names no device.
-    #[error("`{0}` is no device: there are `cpu`, `libtorch`, `cuda` and, where there are several, `cuda:1` and so on")]
+    #[error(
+        "`{0}` is no device: there are `cpu`, `libtorch`, `cuda` and, where there are several, `cuda:1` and so on"
+    )]
     Unknown(String),
     /// The cargo feature `tch` is off.
     #[error(
@@ -40,7 +42,9 @@ pub enum DeviceError {
     )]
     WithoutCuda(DeviceName),
     /// CUDA finds no device at all.
-    #[error("`{name}`: CUDA finds no device, {reason}; see what `nvidia-smi` says, or use `--device libtorch`")]
+    #[error(
+        "`{name}`: CUDA finds no device, {reason}; see what `nvidia-smi` says, or use `--device libtorch`"
+    )]
     NoDevice {
         /// What was asked for.
         name: DeviceName,
@@ -147,7 +151,10 @@ fn libtorch(name: DeviceName) -> Result<Device, DeviceError> {
 }
 
 /// Whether there is a CUDA device of this index, given what libtorch says.
-#[cfg_attr(not(feature = "tch"), expect(dead_code, reason = "only libtorch has it"))]
+#[cfg_attr(
+    not(feature = "tch"),
+    expect(dead_code, reason = "only libtorch has it")
+)]
 fn usable(
     name: DeviceName,
     index: usize,
@@ -213,8 +220,11 @@ mod tests {
     #[test]
     fn without_libtorch_only_the_cpu_is_there() {
         assert!(DeviceName::Cpu.device().is_ok());
-        let refused = DeviceName::Cuda(0).device().map_err(|error| error.to_string());
-        let remedy = |text: String| text.contains("libtorch cuda") && text.contains("--features tch");
+        let refused = DeviceName::Cuda(0)
+            .device()
+            .map_err(|error| error.to_string());
+        let remedy =
+            |text: String| text.contains("libtorch cuda") && text.contains("--features tch");
         assert!(refused.is_err_and(remedy));
     }
 }

@@ -3,12 +3,16 @@
 //! Set `FIREBRAND_POSTERIORDB` to a checkout of PosteriorDB and `FIREBRAND_ORACLE` to a folder of Stan's values
 //! (one gzipped JSON file a posterior) to run over every posterior there; `FIREBRAND_ONLY` narrows it to names that
 //! contain a text. The table is printed with `--nocapture`.
+//!
+//! `FIREBRAND_DEVICE=libtorch` (or `cuda:0`) and `FIREBRAND_PRECISION=f32` compare another device and precision; in 32 bits the table is
+//! only printed, worst last, for what rounding makes of each is no mistake.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use firebrand::core::{Batch, Located, Placement, Target, to_host};
+use firebrand::DeviceName;
+use firebrand::core::{Batch, Located, Placement, Precision, Target, to_host};
 use firebrand::dsl::{CompileError, Data, Model, Posterior};
 use firebrand_posteriordb::Database;
 use serde::Deserialize;
@@ -76,6 +80,7 @@ fn posteriors_agree_with_stan() {
         eprintln!("FIREBRAND_POSTERIORDB and FIREBRAND_ORACLE are not set: nothing is compared");
         return;
     };
+    let placement = placement();
     let database = Database::open(checkout.as_ref()).expect("a checkout");
     let only = std::env::var("FIREBRAND_ONLY").unwrap_or_default();
     let mut names: Vec<String> = std::fs::read_dir(&oracle)
@@ -91,13 +96,14 @@ fn posteriors_agree_with_stan() {
         .collect();
     names.sort();
     assert!(!names.is_empty(), "no file in {oracle} to compare with");
-    let (mut supported, mut wrong) = (0, Vec::new());
+    let (mut supported, mut wrong, mut rounded) = (0, Vec::new(), Vec::new());
+    println!("{:?} in {:?}", placement.device, placement.precision);
     println!("| posterior | outcome | density | score | constrained | operations | seconds |");
     println!("|---|---|--:|--:|--:|--:|--:|");
     for name in &names {
         let oracle = read_oracle(&Path::new(&oracle).join(format!("{name}.json.gz")));
         let compared = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            compare(&database, name, &oracle)
+            compare(&database, name, &oracle, &placement)
         }));
         match compared.unwrap_or_else(|_| Outcome::Errors(Errors::panicked())) {
             Outcome::Unsupported(why) => println!("| {name} | {why} | | | | | |"),
@@ -111,6 +117,9 @@ fn posteriors_agree_with_stan() {
                 };
                 let verdict = if worst <= tolerance {
                     "agrees"
+                } else if placement.precision == Precision::F32 {
+                    rounded.push((worst, name.clone()));
+                    "rounded"
                 } else if NOISE_IN_STAN.contains(&name.as_str()) {
                     "Stan's is noise"
                 } else {
@@ -135,22 +144,42 @@ fn posteriors_agree_with_stan() {
         names.len(),
         wrong.len()
     );
+    rounded.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    for (error, name) in &rounded {
+        println!("{error:.1e} {name}");
+    }
     assert!(wrong.is_empty(), "these differ from Stan: {wrong:?}");
 }
 
 /// As [`firebrand::compile`] does, with differential equations solved more precisely than the models ask for.
-fn compile(files: &Located) -> Result<Posterior, CompileError> {
+fn compile(files: &Located, placement: &Placement) -> Result<Posterior, CompileError> {
     let model = Model::from_file(&files.model)?.with_solver_tolerance(SOLVER_TOLERANCE);
     let data = files.data.as_deref();
     let data = data.map_or_else(|| Ok(Data::empty()), Data::from_file)?;
-    Ok(model.compile(&data, &Placement::cpu())?)
+    Ok(model.compile(&data, placement)?)
 }
 
-fn compare(database: &Database, name: &str, oracle: &Oracle) -> Outcome {
+/// Where to compute: the CPU in 64 bits, unless the environment says otherwise.
+fn placement() -> Placement {
+    let set = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let device = set("FIREBRAND_DEVICE")
+        .map_or_else(|| Ok(DeviceName::Cpu), |name| name.parse::<DeviceName>());
+    let device = device.and_then(DeviceName::device);
+    Placement {
+        device: device.unwrap_or_else(|error| panic!("FIREBRAND_DEVICE: {error}")),
+        precision: match set("FIREBRAND_PRECISION").as_deref() {
+            Some("f32") => Precision::F32,
+            None | Some("f64") => Precision::F64,
+            Some(other) => panic!("FIREBRAND_PRECISION is f32 or f64, not {other}"),
+        },
+    }
+}
+
+fn compare(database: &Database, name: &str, oracle: &Oracle, placement: &Placement) -> Outcome {
     let started = std::time::Instant::now();
     let entry = database.entry(name).expect("a record");
     let files = database.locate(&entry).expect("a model and its data");
-    let posterior = match compile(&files) {
+    let posterior = match compile(&files, placement) {
         Ok(posterior) => posterior,
         Err(why) => return Outcome::Unsupported(why.one_line().replace('|', "/")),
     };
@@ -166,7 +195,6 @@ fn compare(database: &Database, name: &str, oracle: &Oracle) -> Outcome {
         .iter()
         .flat_map(|point| point.theta.iter().copied())
         .collect();
-    let placement = Placement::cpu();
     let theta = placement.matrix(flat, [oracle.points.len(), oracle.dim]);
     let evaluation = posterior
         .log_density_and_score(&theta, &Batch::Full)
@@ -205,7 +233,7 @@ fn compare(database: &Database, name: &str, oracle: &Oracle) -> Outcome {
 
 /// The largest relative difference of constrained values and deterministic generated quantities.
 fn constrained_error(posterior: &Posterior, points: &[Point]) -> f64 {
-    let placement = Placement::cpu();
+    let placement = posterior.placement();
     let mut worst = 0.0_f64;
     for point in points.iter().filter(|point| point.constrained.is_some()) {
         let theta = placement.matrix(point.theta.clone(), [1, point.theta.len()]);

@@ -4,53 +4,11 @@
 
 mod common;
 
-use burn::tensor::Device;
-use common::difference;
+use common::devices::{compare, devices, tolerance};
 use common::graphs::random_graph;
 use common::kinds::{BINARY, SPECIAL, UNARY};
-use firebrand_graph::{Graph, NodeId, Options, Precision, Program, Unary};
+use firebrand_graph::{Graph, Precision, Program, Unary};
 use proptest::prelude::*;
-
-/// The devices, each with the precisions it is tried in.
-fn devices() -> Vec<Options> {
-    let devices = [
-        Device::flex(),
-        #[cfg(feature = "tch")]
-        Device::libtorch(),
-    ];
-    let both = [Precision::F64, Precision::F32];
-    devices
-        .into_iter()
-        .flat_map(|device| {
-            both.map(|precision| Options {
-                device: device.clone(),
-                precision,
-            })
-        })
-        .collect()
-}
-
-/// How far results may be from those in double precision, given how many operations follow each other.
-fn tolerance(options: &Options) -> f64 {
-    match options.precision {
-        Precision::F64 => 1e-12,
-        Precision::F32 => 2e-4,
-    }
-}
-
-fn compare(
-    graph: &Graph,
-    outputs: &[NodeId],
-    inputs: &[&[f64]],
-    draws: usize,
-    options: &Options,
-) -> f64 {
-    let burn = Program::on_burn(graph, outputs, options).run_host(inputs, draws);
-    difference(
-        &burn,
-        &Program::interpret(graph, outputs).run_host(inputs, draws),
-    )
-}
 
 #[test]
 fn every_elementwise_kind() {

@@ -1,7 +1,9 @@
 //! What the property tests share: running a graph, and finite differences of it.
 
 #![allow(dead_code)]
+#![cfg_attr(feature = "tch", allow(deprecated))]
 
+pub mod devices;
 pub mod graphs;
 pub mod kinds;
 

@@ -18,10 +18,7 @@ pub trait AlgebraOps: Backend {
     /// The function of each matrix.
     fn matrix_function(kind: MatrixFunction, x: FloatTensor<Self>) -> FloatTensor<Self> {
         let device = x.device();
-        to_device::<Self>(
-            &linear::matrix_function(kind, &to_host::<Self>(x)),
-            &device,
-        )
+        to_device::<Self>(&linear::matrix_function(kind, &to_host::<Self>(x)), &device)
     }
 
     /// The X of `matrix X = right`; leading axes, as many for both, broadcast.

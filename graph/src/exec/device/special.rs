@@ -35,6 +35,7 @@ impl SpecialOps for Flex {}
 mod libtorch {
     use burn::backend::LibTorch;
     use burn::backend::libtorch::TchTensor;
+    use tch::Tensor;
 
     use super::*;
 
@@ -45,7 +46,8 @@ mod libtorch {
                 Unary::Erfc => x.tensor.erfc(),
                 Unary::Lgamma => x.tensor.lgamma(),
                 Unary::Digamma => x.tensor.digamma(),
-                Unary::Trigamma => x.tensor.polygamma(1),
+                // Its own trigamma function has nine digits only: that is the zeta function, too.
+                Unary::Trigamma => Tensor::special_zeta_self_scalar(2.0, &x.tensor),
                 Unary::Polygamma(order) => x.tensor.polygamma(i64::from(order)),
                 Unary::Sigmoid => x.tensor.sigmoid(),
                 Unary::Square => x.tensor.square(),
