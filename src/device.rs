@@ -141,7 +141,8 @@ fn libtorch(name: DeviceName) -> Result<Device, DeviceError> {
     };
     // Asked for one that is not there, Burn panics.
     let devices = usize::try_from(tch::Cuda::device_count()).unwrap_or(0);
-    usable(name, index, tch::utils::has_cuda(), devices)?;
+    // `has_cuda` would be false without a device, too.
+    usable(name, index, tch::utils::has_cudart(), devices)?;
     Ok(Device::libtorch_cuda(index))
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use firebrand_core::{
     Batch, Block, Column, Constrained, Density, Evaluation, Parameter, Placement, Plate, Precision,
     Target, TargetError, to_host,
@@ -283,26 +283,26 @@ impl Target for Posterior {
         } = self.run(theta, batch)?;
         let score = spread(score, draws);
         let (mut log_density, mut valid) = validity(&density, &met, draws);
-        let mut scores = to_host(&score);
-        let mut changed = false;
-        for (draw, row) in scores
-            .chunks_exact_mut(self.dimension.max(1))
-            .enumerate()
-            .take(draws)
-        {
-            if valid[draw] && row.iter().all(|x| x.is_finite()) {
-                continue;
-            }
-            valid[draw] = false;
-            log_density[draw] = f64::NEG_INFINITY;
-            row.fill(0.0);
-            changed = true;
-        }
-        let score = if changed {
-            self.placement.matrix(scores, [draws, self.dimension])
-        } else {
+        let finite = finite_rows(&score);
+        let is_good = |draw: usize| valid[draw] && finite[draw];
+        let score = if (0..draws).all(is_good) {
             score
+        } else {
+            let mut scores = to_host(&score);
+            let rows = scores.chunks_exact_mut(self.dimension.max(1));
+            for (draw, row) in rows.enumerate().take(draws) {
+                if !is_good(draw) {
+                    row.fill(0.0);
+                }
+            }
+            self.placement.matrix(scores, [draws, self.dimension])
         };
+        for draw in 0..draws {
+            valid[draw] &= finite[draw];
+            if !valid[draw] {
+                log_density[draw] = f64::NEG_INFINITY;
+            }
+        }
         Ok(Evaluation {
             log_density: self.placement.vector(&log_density),
             score,
@@ -391,6 +391,22 @@ impl Target for Posterior {
     fn placement(&self) -> &Placement {
         &self.placement
     }
+}
+
+/// Whether all numbers of each row are finite. The numbers stay on their device: only one for each row comes to the host.
+fn finite_rows(rows: &Tensor<2>) -> Vec<bool> {
+    let [count, columns] = rows.dims();
+    if columns == 0 {
+        return vec![true; count];
+    }
+    if rows.device() == Device::flex() {
+        let numbers = to_host(rows);
+        let rows = numbers.chunks_exact(columns);
+        return rows.map(|row| row.iter().all(|x| x.is_finite())).collect();
+    }
+    // A finite number less itself is zero; infinity and NaN leave NaN.
+    let nothing = (rows.clone() - rows.clone()).sum_dim(1);
+    to_host(&nothing).iter().map(|sum| *sum == 0.0).collect()
 }
 
 /// `[S, n]` from an output that may be the same for all draws.
