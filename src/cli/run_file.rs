@@ -26,7 +26,7 @@ firebrand::core::options! {
         draws: Option<usize> = None,
         /// The folder for the results.
         out: Option<String> = None,
-        /// "cpu" or "libtorch".
+        /// "cpu", "libtorch", "cuda" or "cuda:1".
         device: Option<String> = None,
         /// "f64" or "f32".
         precision: Option<String> = None,

@@ -64,7 +64,7 @@ fn what_is_wrong_in_a_run_file_is_named_with_the_right_fields() {
     fit("(model: \"mean.stan\"").fails(2, &["run.ron"]);
     fit("(seed: 1)").fails(2, &["names no model"]);
     fit("(model: \"mean.stan\", data: \"mean.json\", device: \"tpu\")")
-        .fails(2, &["\"cpu\", \"libtorch\""]);
+        .fails(2, &["`cpu`, `libtorch`"]);
     fit("(model: \"mean.stan\", solver_tolerance: 0.0)")
         .fails(2, &["a tolerance must be positive and finite, but is 0"]);
     fit("(model: \"none.stan\")").fails(1, &["cannot read none.stan"]);
