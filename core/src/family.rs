@@ -167,6 +167,12 @@ pub trait Approximation: Send {
     /// Its parameters, a flat vector. All values of the vector are allowed, up to overflow.
     fn lambda(&self) -> Tensor<1>;
 
+    /// For each parameter in lambda, the change that moves draws by about one of their standard deviations, if the family knows it:
+    /// measuring it takes many draws.
+    fn parameter_scales(&self) -> Option<Vec<f64>> {
+        None
+    }
+
     /// Sets the parameters.
     fn set_lambda(&mut self, lambda: &Tensor<1>) -> Result<(), FamilyError>;
 

@@ -63,6 +63,15 @@ impl Placement {
         Tensor::from_data(data, (&self.device, self.precision.dtype()))
     }
 
+    /// A vector, of numbers that are not needed any more.
+    pub fn vector_of(&self, values: Vec<f64>) -> Tensor<1> {
+        let shape = [values.len()];
+        Tensor::from_data(
+            TensorData::new(values, shape),
+            (&self.device, self.precision.dtype()),
+        )
+    }
+
     /// A matrix of the given shape; `values` row by row.
     ///
     /// # Panics
@@ -84,6 +93,16 @@ impl Placement {
 /// If the device fails while it is read. The driver turns a panic in a step into a failed run.
 pub fn to_host<const D: usize>(tensor: &Tensor<D>) -> Vec<f64> {
     let data = tensor.to_data_as::<f64>();
+    data.try_into_vec::<f64>()
+        .expect("the data was just converted to f64")
+}
+
+/// [`to_host`] of a tensor that is not needed any more, whose memory then serves again where it can.
+///
+/// # Panics
+/// If the device fails while it is read.
+pub fn into_host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    let data = tensor.into_data_as::<f64>();
     data.try_into_vec::<f64>()
         .expect("the data was just converted to f64")
 }

@@ -79,6 +79,27 @@ pub(crate) fn normals_of(seed: u64, stream: u64, step: u64, count: usize) -> Vec
     StandardNormal.sample_iter(&mut rng).take(count).collect()
 }
 
+/// The numbers of [`normals`], some at a time: for those who have no room for all of them.
+#[derive(Clone, Debug)]
+pub struct Normals {
+    generator: ChaCha8Rng,
+}
+
+impl Normals {
+    /// Begins with the first.
+    pub fn new(seed: u64, stream: Stream, step: u64) -> Self {
+        Normals {
+            generator: generator(seed, stream, step),
+        }
+    }
+
+    /// The next ones.
+    pub fn take(&mut self, count: usize) -> Vec<f64> {
+        let numbers = StandardNormal.sample_iter(&mut self.generator);
+        numbers.take(count).collect()
+    }
+}
+
 /// Standard normal noise of the given shape, where `placement` says.
 pub fn noise(
     seed: u64,
@@ -100,6 +121,13 @@ mod tests {
             normals(7, Stream::Draws, 3, 50),
             normals(7, Stream::Draws, 3, 50)
         );
+    }
+
+    #[test]
+    fn numbers_are_the_same_some_at_a_time() {
+        let mut some = Normals::new(7, Stream::Draws, 3);
+        let parts = [some.take(3), some.take(0), some.take(8)].concat();
+        assert_eq!(parts, normals(7, Stream::Draws, 3, 11));
     }
 
     #[test]

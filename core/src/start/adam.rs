@@ -8,6 +8,7 @@ use crate::placement::to_host;
 use crate::randomness::{Stream, noise, normals};
 
 use super::bytes::{StateReader, StateWriter};
+use super::noise::draws_at_once;
 use crate::inference::InferenceError;
 
 const MEAN_DECAY: f64 = 0.9;
@@ -15,6 +16,7 @@ const SQUARE_DECAY: f64 = 0.99;
 /// Draws and probes that scales of parameters are averaged over.
 const DRAWS: usize = 64;
 const PROBES: usize = 16;
+const FEWEST_DRAWS: usize = 8;
 
 /// Running moments of the gradient, and how far a step goes.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,16 +58,30 @@ impl Adam {
 
     /// Moves the parameters up the gradient.
     pub fn ascend(&mut self, lambda: &mut [f64], gradient: &[f64]) {
-        self.count += 1;
-        let mean_bias = 1.0 - MEAN_DECAY.powf(self.count as f64);
-        let square_bias = 1.0 - SQUARE_DECAY.powf(self.count as f64);
-        let moments = self.first_moment.iter_mut().zip(&mut self.second_moment);
+        self.propose(lambda, gradient);
+        self.learn(gradient);
+    }
+
+    /// Moves the parameters up the gradient, as if it had been [learnt](Self::learn): for steps that may yet be refused.
+    pub fn propose(&self, lambda: &mut [f64], gradient: &[f64]) {
+        let count = (self.count + 1) as f64;
+        let mean_bias = 1.0 - MEAN_DECAY.powf(count);
+        let square_bias = 1.0 - SQUARE_DECAY.powf(count);
+        let moments = self.first_moment.iter().zip(&self.second_moment);
         let moments = moments.zip(&self.scales);
         for ((lambda, g), ((first, second), unit)) in lambda.iter_mut().zip(gradient).zip(moments) {
-            *first += (1.0 - MEAN_DECAY) * (g - *first);
-            *second += (1.0 - SQUARE_DECAY) * (g * g - *second);
-            let size = (*second / square_bias).sqrt() + f64::MIN_POSITIVE;
-            *lambda += self.step_size * unit * *first / (mean_bias * size);
+            let (first, second) = moved(*first, *second, *g);
+            let size = (second / square_bias).sqrt() + f64::MIN_POSITIVE;
+            *lambda += self.step_size * unit * first / (mean_bias * size);
+        }
+    }
+
+    /// Takes the gradient of a step into the moments.
+    pub fn learn(&mut self, gradient: &[f64]) {
+        self.count += 1;
+        let moments = self.first_moment.iter_mut().zip(&mut self.second_moment);
+        for ((first, second), g) in moments.zip(gradient) {
+            (*first, *second) = moved(*first, *second, *g);
         }
     }
 
@@ -90,36 +106,51 @@ impl Adam {
     }
 }
 
+/// Both moments after a gradient.
+fn moved(first: f64, second: f64, gradient: f64) -> (f64, f64) {
+    (
+        first + (1.0 - MEAN_DECAY) * (gradient - first),
+        second + (1.0 - SQUARE_DECAY) * (gradient * gradient - second),
+    )
+}
+
 /// For each parameter, the change that moves draws by about one of their standard deviations; one for a parameter with which no draw
 /// moves now.
 ///
 /// The root mean square of the draws' derivatives, each over the deviation of its coordinate, is that of pullbacks of random
 /// cotangents. A parameter that hardly matters has no large unit for that: none is beyond the deviations of the draws, or one.
+/// In very many dimensions the family's own [`parameter_scales`](Approximation::parameter_scales) are taken, or an average over fewer draws.
 ///
 /// # Errors
 /// If draws cannot be taken or pulled back.
 pub fn parameter_scales(q: &dyn Approximation) -> Result<Vec<f64>, FamilyError> {
     let (dimension, placement) = (q.dimension(), q.placement());
-    let noise = noise(0, Stream::Start, 0, q.noise_shape(DRAWS), placement);
+    let draws = draws_at_once(dimension, DRAWS).max(FEWEST_DRAWS);
+    if draws < DRAWS
+        && let Some(scales) = q.parameter_scales()
+    {
+        return Ok(scales);
+    }
+    let noise = noise(0, Stream::Start, 0, q.noise_shape(draws), placement);
     let theta = to_host(&q.sample(&noise)?.theta);
     let deviations: Vec<f64> = (0..dimension)
         .map(|d| {
             let column = || theta.iter().skip(d).step_by(dimension);
-            let mean = column().sum::<f64>() / DRAWS as f64;
+            let mean = column().sum::<f64>() / draws as f64;
             let square = column().map(|x| (x - mean).powi(2)).sum::<f64>();
-            (square / DRAWS as f64).sqrt()
+            (square / draws as f64).sqrt()
         })
         .collect();
     let mut squares = vec![0.0; q.lambda().dims()[0]];
     for probe in 0..PROBES {
-        let mut cotangent = normals(0, Stream::Start, 1 + probe as u64, DRAWS * dimension);
+        let mut cotangent = normals(0, Stream::Start, 1 + probe as u64, draws * dimension);
         for (entry, deviation) in cotangent.iter_mut().zip(deviations.iter().cycle()) {
             *entry /= deviation;
         }
-        let cotangent = placement.matrix(cotangent, [DRAWS, dimension]);
+        let cotangent = placement.matrix(cotangent, [draws, dimension]);
         let pulled = to_host(&q.pull_sample(&noise, &cotangent.into())?);
         for (square, pulled) in squares.iter_mut().zip(pulled) {
-            *square += pulled * pulled / (DRAWS * PROBES) as f64;
+            *square += pulled * pulled / (draws * PROBES) as f64;
         }
     }
     let smallest = deviations.iter().copied().fold(1.0, f64::min);

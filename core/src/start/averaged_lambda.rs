@@ -45,13 +45,13 @@ impl AveragedLambda {
     /// If the family refuses the parameters.
     pub fn advance(
         &mut self,
-        lambda: &[f64],
+        lambda: Vec<f64>,
         objective: f64,
     ) -> Result<Option<LambdaEpoch>, FamilyError> {
         let placement = self.iterate.placement().clone();
-        self.iterate.set_lambda(&placement.vector(lambda))?;
+        self.iterate.set_lambda(&placement.vector_of(lambda))?;
         let lambda = self.iterate.lambda();
-        let epoch = self.average.push(&to_host(&lambda), objective);
+        let epoch = self.average.push(to_host(&lambda), objective);
         if let Some(epoch) = &epoch {
             self.approximation
                 .set_lambda(&placement.vector(&epoch.lambda))?;

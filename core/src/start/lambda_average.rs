@@ -47,7 +47,11 @@ impl LambdaAverage {
     }
 
     /// Adds an iterate and its objective; at the end of an epoch returns its averages and begins one of twice the length.
-    pub fn push(&mut self, lambda: &[f64], objective: f64) -> Option<LambdaEpoch> {
+    pub fn push(
+        &mut self,
+        lambda: impl IntoIterator<Item = f64>,
+        objective: f64,
+    ) -> Option<LambdaEpoch> {
         self.count += 1;
         let weight = 1.0 / self.count as f64;
         self.objective += weight * (objective - self.objective);
@@ -57,8 +61,9 @@ impl LambdaAverage {
         if self.count < self.length {
             return None;
         }
+        let size = self.lambda.len();
         let epoch = LambdaEpoch {
-            lambda: std::mem::replace(&mut self.lambda, vec![0.0; lambda.len()]),
+            lambda: std::mem::replace(&mut self.lambda, vec![0.0; size]),
             objective: self.objective,
             last_objective: self.last_objective,
         };
@@ -98,7 +103,7 @@ mod tests {
     fn epochs_double_and_average_parameters_and_objective() {
         let mut average = LambdaAverage::new(1, 2);
         let ends: Vec<_> = (1..=6)
-            .map(|i| average.push(&[f64::from(i)], -f64::from(i)))
+            .map(|i| average.push([f64::from(i)], -f64::from(i)))
             .collect();
         let first = ends[1].clone().unwrap();
         assert_eq!(

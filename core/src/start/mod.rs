@@ -44,7 +44,7 @@ pub use inverse_hessian::PathGaussian;
 pub use lambda_average::{LambdaAverage, LambdaEpoch};
 pub use lbfgs::{Lbfgs, LbfgsOptions, PathEnd, Told};
 pub use natural::{Climb, NaturalAscent, ScoreMoments};
-pub use noise::{enough_draws, whitened};
+pub use noise::{draws_at_once, enough_draws, whitened};
 pub use paths::{PathResult, follow};
 pub use service::{StartOptions, find_start};
 pub use settling::Settling;

@@ -41,6 +41,16 @@ pub fn enough_draws(dimension: usize, wish: usize) -> usize {
     exact.max(wish).next_multiple_of(2)
 }
 
+/// Numbers in a table of draws that is worked on at once, about: 16 megabytes.
+const NUMBERS_AT_ONCE: usize = 1 << 21;
+
+/// How many of some draws are worked on at once: all where that is not too many numbers, and at least one.
+///
+/// So what a step needs beside its parameters stops growing with the draws, and is a few vectors in very many dimensions.
+pub fn draws_at_once(dimension: usize, draws: usize) -> usize {
+    (NUMBERS_AT_ONCE / dimension.max(1)).clamp(1, draws.max(1))
+}
+
 fn whiten(draws: &mut Mat<f64>) {
     let count = draws.ncols() as f64;
     let second_moment = covariance_about_zero(draws.as_ref());
@@ -83,6 +93,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn in_very_many_dimensions_draws_are_worked_on_one_by_one() {
+        assert_eq!(draws_at_once(100, 64), 64);
+        assert_eq!(draws_at_once(100_000, 64), 20);
+        assert_eq!(draws_at_once(300_000_000, 64), 1);
+        assert_eq!(draws_at_once(10, 5), 5);
     }
 
     #[test]

@@ -11,9 +11,10 @@ use firebrand_core::start::{
 };
 use firebrand_core::{
     Approximation, InferenceError, Progress, Running, SampleCotangent, StepContext, StepError,
-    StepReport, Stream, to_host,
+    StepReport, Stream, into_host, to_host,
 };
 
+use crate::parts;
 use crate::plugin::AdviOptions;
 
 /// A rise of the average ELBO, in nats, from one epoch to the next, above which steps stay as long as they are.
@@ -61,6 +62,14 @@ impl Adaptive {
 
     /// The ELBO on fresh draws and its gradient `[lambda]`.
     fn gradient(&self, context: &StepContext<'_>) -> Result<(f64, Vec<f64>), StepError> {
+        match parts::gradient(self.lambda.iterate(), self.draws, context)? {
+            Some(found) => Ok(found),
+            None => self.gradient_at_once(context),
+        }
+    }
+
+    /// The same of all draws at once, which may have weights.
+    fn gradient_at_once(&self, context: &StepContext<'_>) -> Result<(f64, Vec<f64>), StepError> {
         let noise = context.noise(Stream::Draws, self.lambda.iterate().noise_shape(self.draws));
         let sample = self.lambda.iterate().sample(&noise)?;
         let at = context
@@ -124,11 +133,10 @@ impl Adaptive {
 
     /// Moves the iterate along Adam's direction; returns the averages of an epoch that ends with it.
     fn ascend(&mut self, gradient: &[f64], elbo: f64) -> Result<Option<LambdaEpoch>, StepError> {
-        let mut lambda = to_host(&self.lambda.iterate().lambda());
-        let mut adam = self.adam.clone();
-        adam.ascend(&mut lambda, gradient);
-        let epoch = self.lambda.advance(&lambda, elbo)?;
-        self.adam = adam;
+        let mut lambda = into_host(self.lambda.iterate().lambda());
+        self.adam.propose(&mut lambda, gradient);
+        let epoch = self.lambda.advance(lambda, elbo)?;
+        self.adam.learn(gradient);
         Ok(epoch)
     }
 

@@ -12,6 +12,7 @@
 
 mod adaptive;
 mod natural;
+mod parts;
 mod plugin;
 mod quasi_newton;
 mod rounds;

@@ -27,6 +27,9 @@ firebrand_core::options! {
     }
 }
 
+/// Above this dimension steps are adaptive: quasi-Newton ones hold twenty pairs of vectors, and all their draws.
+const QUASI_NEWTON_LIMIT: usize = 20_000;
+
 /// Automatic differentiation variational inference.
 pub struct Advi {
     options: AdviOptions,
@@ -83,7 +86,9 @@ impl Inference for Advi {
             Some(Structure::Dense) if !options.adaptive => {
                 Box::new(Natural::new(approximation, rounds)?)
             }
-            Some(Structure::Diagonal) if !options.adaptive => {
+            Some(Structure::Diagonal)
+                if !options.adaptive && target.dimension() <= QUASI_NEWTON_LIMIT =>
+            {
                 Box::new(QuasiNewton::new(approximation, rounds, start)?)
             }
             _ => Box::new(Adaptive::new(approximation, options)?),

@@ -1,5 +1,8 @@
 //! Gaussians with independent coordinates.
 
+use std::iter::repeat_n;
+use std::sync::OnceLock;
+
 use burn::tensor::Tensor;
 use faer::Mat;
 use firebrand_core::{
@@ -44,19 +47,24 @@ impl Family for MeanField {
         placement: &Placement,
     ) -> Result<Box<dyn Approximation>, FamilyError> {
         check_size("the mean of the start", dimension, gaussian.dimension())?;
-        let mut member =
-            MeanFieldGaussian::new(vec![0.0; dimension], vec![0.0; dimension], placement)?;
-        member.set(&gaussian.mean, &gaussian.covariance)?;
-        Ok(Box::new(member))
+        let lambda = lambda_of(&gaussian.mean, &gaussian.covariance)?;
+        Ok(Box::new(MeanFieldGaussian::of_lambda(lambda, placement)?))
     }
 }
 
 /// A Gaussian with independent coordinates.
 #[derive(Clone, Debug)]
 pub struct MeanFieldGaussian {
-    /// D means, then D log standard deviations: the truth, in 64 bits. The tensors follow from it.
+    /// D means, then D log standard deviations: the truth, in 64 bits.
     lambda: Vec<f64>,
     placement: Placement,
+    /// What follows from lambda, made when it is first asked for: a member that is only kept, of very many dimensions, is lambda alone.
+    rows: OnceLock<Rows>,
+}
+
+/// A member as tensors, `[1, D]` each.
+#[derive(Clone, Debug)]
+struct Rows {
     mean: Tensor<2>,
     deviation: Tensor<2>,
     inverse: Tensor<2>,
@@ -68,40 +76,53 @@ impl MeanFieldGaussian {
     /// # Errors
     /// If a number is not finite, or a standard deviation overflows or vanishes.
     pub fn new(
-        mean: Vec<f64>,
+        mut mean: Vec<f64>,
         log_deviation: Vec<f64>,
         placement: &Placement,
     ) -> Result<Self, FamilyError> {
-        let dimension = mean.len();
         check_size(
             "the log standard deviations",
-            dimension,
+            mean.len(),
             log_deviation.len(),
         )?;
-        check_finite("the mean", &mean)?;
-        check_finite("the log standard deviations", &log_deviation)?;
-        let deviation: Vec<f64> = log_deviation.iter().map(|l| l.exp()).collect();
-        let inverse: Vec<f64> = log_deviation.iter().map(|l| (-l).exp()).collect();
-        if deviation
-            .iter()
-            .chain(&inverse)
-            .any(|s| !s.is_finite() || *s == 0.0)
-        {
+        mean.reserve_exact(log_deviation.len());
+        mean.extend(log_deviation);
+        Self::of_lambda(mean, placement)
+    }
+
+    /// From means and then the logarithms of the standard deviations, in one.
+    fn of_lambda(lambda: Vec<f64>, placement: &Placement) -> Result<Self, FamilyError> {
+        let (mean, log_deviation) = lambda.split_at(lambda.len() / 2);
+        check_finite("the mean", mean)?;
+        check_finite("the log standard deviations", log_deviation)?;
+        let usable = |s: f64| s.is_finite() && s != 0.0;
+        let positive = |l: &f64| usable(l.exp()) && usable((-l).exp());
+        if !log_deviation.iter().all(positive) {
             return Err(FamilyError::NotPositiveDefinite);
         }
-        let row = |values: Vec<f64>| placement.matrix(values, [1, dimension]);
         Ok(Self {
-            mean: row(mean.clone()),
-            deviation: row(deviation),
-            inverse: row(inverse),
-            lambda: [mean, log_deviation].concat(),
+            lambda,
             placement: placement.clone(),
+            rows: OnceLock::new(),
+        })
+    }
+
+    fn rows(&self) -> &Rows {
+        self.rows.get_or_init(|| {
+            let (mean, log_deviation) = self.lambda.split_at(self.dimension());
+            let row = |values: Vec<f64>| self.placement.matrix(values, [1, mean.len()]);
+            Rows {
+                mean: row(mean.to_vec()),
+                deviation: row(log_deviation.iter().map(|l| l.exp()).collect()),
+                inverse: row(log_deviation.iter().map(|l| (-l).exp()).collect()),
+            }
         })
     }
 
     /// `(theta - mean) / deviation`: `[S, D]`.
     fn standardised(&self, theta: &Tensor<2>) -> Tensor<2> {
-        (theta.clone() - self.mean.clone()) * self.inverse.clone()
+        let Rows { mean, inverse, .. } = self.rows();
+        (theta.clone() - mean.clone()) * inverse.clone()
     }
 
     /// The derivative in lambda from those in mean and log standard deviation, each summed over draws.
@@ -129,11 +150,17 @@ impl Approximation for MeanFieldGaussian {
         self.placement.vector(&self.lambda)
     }
 
+    /// The deviations for the means, and one for their logarithms.
+    fn parameter_scales(&self) -> Option<Vec<f64>> {
+        let dimension = self.dimension();
+        let deviations = self.lambda[dimension..].iter().map(|l| l.exp());
+        Some(deviations.chain(repeat_n(1.0, dimension)).collect())
+    }
+
     fn set_lambda(&mut self, lambda: &Tensor<1>) -> Result<(), FamilyError> {
         let lambda = to_host(lambda);
         check_size("lambda", self.lambda.len(), lambda.len())?;
-        let (mean, log_deviation) = lambda.split_at(self.dimension());
-        *self = Self::new(mean.to_vec(), log_deviation.to_vec(), &self.placement)?;
+        *self = Self::of_lambda(lambda, &self.placement)?;
         Ok(())
     }
 
@@ -143,7 +170,7 @@ impl Approximation for MeanFieldGaussian {
 
     fn sample(&self, noise: &Tensor<2>) -> Result<Sample, FamilyError> {
         Ok(Sample {
-            theta: noise.clone() * self.deviation.clone() + self.mean.clone(),
+            theta: noise.clone() * self.rows().deviation.clone() + self.rows().mean.clone(),
             log_weight: None,
         })
     }
@@ -158,7 +185,7 @@ impl Approximation for MeanFieldGaussian {
     }
 
     fn score(&self, theta: &Tensor<2>) -> Result<Tensor<2>, FamilyError> {
-        Ok(-(self.standardised(theta) * self.inverse.clone()))
+        Ok(-(self.standardised(theta) * self.rows().inverse.clone()))
     }
 
     fn pull_sample(
@@ -167,7 +194,7 @@ impl Approximation for MeanFieldGaussian {
         cotangent: &SampleCotangent,
     ) -> Result<Tensor<1>, FamilyError> {
         let theta = cotangent.theta.clone();
-        let log_deviation = theta.clone() * noise.clone() * self.deviation.clone();
+        let log_deviation = theta.clone() * noise.clone() * self.rows().deviation.clone();
         Ok(self.pulled(theta, log_deviation))
     }
 
@@ -178,7 +205,7 @@ impl Approximation for MeanFieldGaussian {
     ) -> Result<Tensor<1>, FamilyError> {
         let u = self.standardised(theta);
         let c = cotangent.clone().reshape([theta.dims()[0], 1]);
-        let mean = u.clone() * self.inverse.clone() * c.clone();
+        let mean = u.clone() * self.rows().inverse.clone() * c.clone();
         let log_deviation = (u.clone() * u - 1.0) * c;
         Ok(self.pulled(mean, log_deviation))
     }
@@ -189,8 +216,8 @@ impl Approximation for MeanFieldGaussian {
         cotangent: &Tensor<2>,
     ) -> Result<Tensor<1>, FamilyError> {
         // The score is -u / s with u = (theta - mean) / s.
-        let scaled = cotangent.clone() * self.inverse.clone();
-        let mean = scaled.clone() * self.inverse.clone();
+        let scaled = cotangent.clone() * self.rows().inverse.clone();
+        let mean = scaled.clone() * self.rows().inverse.clone();
         let log_deviation = self.standardised(theta) * scaled * 2.0;
         Ok(self.pulled(mean, log_deviation))
     }
@@ -212,9 +239,8 @@ impl Approximation for MeanFieldGaussian {
 
     fn restore(&mut self, state: &[u8]) -> Result<(), FamilyError> {
         check_size("the saved state", 8 * self.lambda.len(), state.len())?;
-        let lambda: Vec<f64> = bytes_to_numbers(state);
-        let (mean, log_deviation) = lambda.split_at(self.dimension());
-        *self = Self::new(mean.to_vec(), log_deviation.to_vec(), &self.placement)?;
+        let lambda = bytes_to_numbers(state);
+        *self = Self::of_lambda(lambda, &self.placement)?;
         Ok(())
     }
 }
@@ -246,15 +272,28 @@ impl Gaussian for MeanFieldGaussian {
 
     fn set(&mut self, mean: &[f64], covariance: &Covariance) -> Result<(), FamilyError> {
         check_size("the mean", self.dimension(), mean.len())?;
-        check_size("the covariance", self.dimension(), covariance.dimension())?;
-        let variances = covariance.diagonal();
+        *self = Self::of_lambda(lambda_of(mean, covariance)?, &self.placement)?;
+        Ok(())
+    }
+}
+
+/// Means, then the logarithms of the standard deviations.
+fn lambda_of(mean: &[f64], covariance: &Covariance) -> Result<Vec<f64>, FamilyError> {
+    check_size("the covariance", mean.len(), covariance.dimension())?;
+    let mut lambda = Vec::with_capacity(2 * mean.len());
+    lambda.extend(mean);
+    let mut push = |variances: &[f64]| {
         if !variances.iter().all(|v| *v > 0.0) {
             return Err(FamilyError::NotPositiveDefinite);
         }
-        let log_deviation = variances.iter().map(|v| 0.5 * v.ln()).collect();
-        *self = Self::new(mean.to_vec(), log_deviation, &self.placement)?;
+        lambda.extend(variances.iter().map(|v| 0.5 * v.ln()));
         Ok(())
+    };
+    match covariance {
+        Covariance::Diagonal(variances) => push(variances)?,
+        other => push(&other.diagonal())?,
     }
+    Ok(lambda)
 }
 
 /// Little-endian 64-bit numbers; a remainder of fewer than eight bytes is ignored.

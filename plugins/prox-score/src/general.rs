@@ -98,7 +98,7 @@ impl Running for General {
         }
         let lambda = outcome?;
         let length = self.lambda.epoch_length() as f64;
-        let progress = match self.lambda.advance(&lambda, divergence)? {
+        let progress = match self.lambda.advance(lambda, divergence)? {
             Some(epoch) => match self.end_epoch(&epoch) {
                 Progress::Converged(_) if length < self.patience.memory() => Progress::Continue,
                 progress => progress,

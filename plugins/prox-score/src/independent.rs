@@ -11,12 +11,12 @@
 
 use faer::Mat;
 use firebrand_core::start::{
-    Evaluated, IndependentGaussian, LambdaAverage, LambdaEpoch, StateReader, StateWriter,
-    evaluator, whitened,
+    IndependentGaussian, LambdaAverage, LambdaEpoch, StateReader, StateWriter, draws_at_once,
+    whitened,
 };
 use firebrand_core::{
-    Approximation, Covariance, InferenceError, Progress, Running, StepContext, StepError,
-    StepReport, Stream, normals,
+    Approximation, Covariance, Evaluation, InferenceError, Normals, Progress, Running, StepContext,
+    StepError, StepReport, Stream, into_host, to_host,
 };
 
 use crate::gaussian::{mean_step, positive_root};
@@ -74,17 +74,45 @@ pub struct Independent {
     apart: bool,
 }
 
-/// Draws from the iterate, evaluated.
+/// What a step takes of draws from the iterate: sums over the valid ones, so that no draw is kept.
 struct Drawn {
-    /// `[D, B]`.
-    noise: Mat<f64>,
-    at: Evaluated,
+    /// How many there were.
+    draws: usize,
+    /// How many were valid.
+    valid: usize,
+    /// The sum of their log densities.
+    log_density: f64,
+    /// Of the target's scores, `[D]`.
+    score: Vec<f64>,
+    /// Of the scores times the noise of the draws, `[D]`.
+    product: Vec<f64>,
+    /// Of the squared differences between the whitened scores of iterate and target, over coordinates too.
+    mismatch: f64,
 }
 
 impl Drawn {
-    /// The whitened score of draw `b` in coordinate `d`, plus that of the iterate, reversed.
-    fn mismatch(&self, deviation: f64, d: usize, b: usize) -> f64 {
-        deviation * self.at.score[(d, b)] + self.noise[(d, b)]
+    fn none(dimension: usize) -> Self {
+        Drawn {
+            draws: 0,
+            valid: 0,
+            log_density: 0.0,
+            score: vec![0.0; dimension],
+            product: vec![0.0; dimension],
+            mismatch: 0.0,
+        }
+    }
+
+    /// Adds a valid draw: its noise and its score, `[D]`, of an iterate with these deviations.
+    fn add(&mut self, log_density: f64, noise: &[f64], score: &[f64], deviation: &[f64]) {
+        self.valid += 1;
+        self.log_density += log_density;
+        let sums = self.score.iter_mut().zip(&mut self.product);
+        let of_draw = noise.iter().zip(score).zip(deviation);
+        for ((sum, product), ((noise, score), deviation)) in sums.zip(of_draw) {
+            *sum += score;
+            *product += score * noise;
+            self.mismatch += (deviation * score + noise).powi(2);
+        }
     }
 }
 
@@ -132,60 +160,98 @@ impl Independent {
 
     fn draw(&self, context: &StepContext<'_>) -> Result<Drawn, StepError> {
         let dimension = self.iterate.dimension();
-        let numbers = dimension * self.batch.div_ceil(2);
-        let normals = normals(context.seed, Stream::Draws, context.step, numbers);
-        let noise = whitened(&normals, dimension, self.batch);
-        let draws = self.iterate.draws(noise.as_ref());
-        let at = evaluator(context.target, context.batch)(draws.as_ref())?;
-        if 2 * at.valid_count() < self.batch {
-            let (valid, batch) = (at.valid_count(), self.batch);
+        let mut normals = Normals::new(context.seed, Stream::Draws, context.step);
+        let mut drawn = Drawn::none(dimension);
+        while drawn.draws < self.batch {
+            let left = self.batch - drawn.draws;
+            // Antithetic draws come in pairs.
+            let count = draws_at_once(dimension, self.batch).next_multiple_of(2);
+            let count = count.min(left);
+            let numbers = normals.take(dimension * count.div_ceil(2));
+            let noise = whitened(&numbers, dimension, count);
+            drop(numbers);
+            self.evaluate(&noise, context, &mut drawn)?;
+        }
+        if 2 * drawn.valid < self.batch {
+            let (valid, batch) = (drawn.valid, self.batch);
             let message = format!("only {valid} of {batch} draws are valid");
             return Err(StepError::Recoverable(message));
         }
-        Ok(Drawn { noise, at })
+        Ok(drawn)
+    }
+
+    /// Adds the draws of some noise `[D, S]`.
+    fn evaluate(
+        &self,
+        noise: &Mat<f64>,
+        context: &StepContext<'_>,
+        drawn: &mut Drawn,
+    ) -> Result<(), StepError> {
+        let (dimension, draws) = (noise.nrows(), noise.ncols());
+        let IndependentGaussian { mean, deviation } = &self.iterate;
+        let noise: Vec<&[f64]> = (0..draws)
+            .filter_map(|s| Some(noise.col(s).try_as_col_major()?.as_slice()))
+            .collect();
+        let mut points = Vec::with_capacity(draws * dimension);
+        for noise in &noise {
+            let moved = mean.iter().zip(deviation).zip(*noise);
+            points.extend(moved.map(|((mean, deviation), noise)| mean + deviation * noise));
+        }
+        let theta = context
+            .target
+            .placement()
+            .matrix(points, [draws, dimension]);
+        let Evaluation {
+            log_density,
+            score,
+            valid,
+        } = context
+            .target
+            .log_density_and_score(&theta, context.batch)?;
+        drop(theta);
+        let log_density = to_host(&log_density);
+        let score = into_host(score);
+        drawn.draws += draws;
+        for (s, noise) in noise.iter().enumerate().filter(|(s, _)| valid[*s]) {
+            let score = &score[s * dimension..][..dimension];
+            drawn.add(log_density[s], noise, score, deviation);
+        }
+        Ok(())
     }
 
     /// The mean over valid draws and coordinates of the squared difference between the whitened scores of iterate and target.
     fn score_divergence(&self, drawn: &Drawn) -> f64 {
-        let mut total = 0.0;
-        for b in (0..self.batch).filter(|&b| drawn.at.valid[b]) {
-            for (d, &deviation) in self.iterate.deviation.iter().enumerate() {
-                total += drawn.mismatch(deviation, d, b).powi(2);
-            }
-        }
-        total / (drawn.at.valid_count() * self.iterate.dimension()) as f64
+        drawn.mismatch / (drawn.valid * self.iterate.dimension()) as f64
     }
 
-    /// The iterate after a step; `None` where it would not be finite.
-    fn solve(&self, drawn: &Drawn) -> Option<IndependentGaussian> {
-        let (eta, count) = (self.patience.eta(), drawn.at.valid_count() as f64);
-        let mut next = self.iterate.clone();
-        for (d, &deviation) in self.iterate.deviation.iter().enumerate() {
-            // Invalid draws have score zero, so they drop out of both sums.
-            let (mut score, mut product) = (0.0, 0.0);
-            for b in 0..self.batch {
-                score += drawn.at.score[(d, b)];
-                product += drawn.at.score[(d, b)] * drawn.noise[(d, b)];
-            }
-            let (score, product) = (deviation * score / count, deviation * product / count);
-            let (shift, spread) = if self.apart {
-                (
-                    mean_step(score, eta),
-                    coordinate_step(0.0, -product, eta)?.1,
-                )
-            } else {
-                coordinate_step(score, -product, eta)?
+    /// The iterate after a step, in the place of the sums; `None` where it would not be finite.
+    fn solve(&self, drawn: Drawn) -> Option<IndependentGaussian> {
+        let (eta, count) = (self.patience.eta(), drawn.valid as f64);
+        let (mut next_mean, mut next_deviation) = (drawn.score, drawn.product);
+        let now = self.iterate.mean.iter().zip(&self.iterate.deviation);
+        let next = next_mean.iter_mut().zip(&mut next_deviation);
+        for ((&mean, &deviation), (score, product)) in now.zip(next) {
+            let (shift, spread) = {
+                let (score, product) = (deviation * *score / count, deviation * *product / count);
+                if self.apart {
+                    let (_, spread) = coordinate_step(0.0, -product, eta)?;
+                    (mean_step(score, eta), spread)
+                } else {
+                    coordinate_step(score, -product, eta)?
+                }
             };
-            next.mean[d] += deviation * shift;
-            next.deviation[d] *= spread;
+            *score = mean + deviation * shift;
+            *product = deviation * spread;
         }
-        let finite = next.mean.iter().all(|m| m.is_finite())
-            && next.deviation.iter().all(|s| s.is_finite() && *s > 0.0);
-        finite.then_some(next)
+        let finite = next_mean.iter().all(|m| m.is_finite())
+            && next_deviation.iter().all(|s| s.is_finite() && *s > 0.0);
+        finite.then_some(IndependentGaussian {
+            mean: next_mean,
+            deviation: next_deviation,
+        })
     }
 
-    fn show(&mut self, mean: &[f64], log_deviation: &[f64]) -> Result<(), StepError> {
-        let variances = log_deviation.iter().map(|l| (2.0 * l).exp()).collect();
+    fn show(&mut self, mean: &[f64], variances: Vec<f64>) -> Result<(), StepError> {
         self.approximation
             .gaussian_mut()
             .ok_or_else(|| StepError::Fatal("the approximation is not a Gaussian".into()))?
@@ -196,7 +262,8 @@ impl Independent {
     fn end_epoch(&mut self, epoch: LambdaEpoch, length: u64) -> Result<Progress, StepError> {
         let dimension = self.iterate.dimension();
         let (mean, log_deviation) = epoch.lambda.split_at(dimension);
-        self.show(mean, log_deviation)?;
+        let variances = log_deviation.iter().map(|l| (2.0 * l).exp());
+        self.show(mean, variances.collect())?;
         let enough = length as f64 >= self.patience.memory();
         self.patience.tighten();
         let change = self
@@ -241,21 +308,22 @@ impl Running for Independent {
     fn step(&mut self, context: &StepContext<'_>) -> Result<StepReport, StepError> {
         let drawn = self.draw(context)?;
         let divergence = self.score_divergence(&drawn);
-        let elbo = drawn.at.mean_log_density().0 + self.iterate.entropy();
+        let elbo = drawn.log_density / drawn.valid as f64 + self.iterate.entropy();
         self.patience.learn(divergence);
         let eta = self.patience.eta();
-        let Some(next) = self.solve(&drawn) else {
+        let Some(next) = self.solve(drawn) else {
             self.patience.rejected();
             return Err(StepError::Recoverable("the step is not finite".into()));
         };
-        let log_deviation: Vec<f64> = next.deviation.iter().map(|s| s.ln()).collect();
-        let lambda = [next.mean.as_slice(), &log_deviation].concat();
+        let log_deviation = next.deviation.iter().map(|s| s.ln());
+        let lambda = next.mean.iter().copied().chain(log_deviation);
         let length = self.average.length();
-        let progress = match self.average.push(&lambda, elbo) {
+        let progress = match self.average.push(lambda, elbo) {
             Some(epoch) => self.end_epoch(epoch, length)?,
             None => {
                 if self.last_epoch.is_none() {
-                    self.show(&next.mean, &log_deviation)?;
+                    let variances = next.deviation.iter().map(|s| (2.0 * s.ln()).exp());
+                    self.show(&next.mean, variances.collect())?;
                 }
                 Progress::Continue
             }

@@ -115,7 +115,7 @@ impl Running for Stochastic {
             self.adam.shrink(0.7);
         }
         let (lambda, adam, divergence) = outcome?;
-        let epoch = self.lambda.advance(&lambda, divergence)?;
+        let epoch = self.lambda.advance(lambda, divergence)?;
         self.adam = adam;
         let progress = epoch.map_or(Progress::Continue, |epoch| self.end_epoch(&epoch));
         Ok(StepReport {
