@@ -287,7 +287,6 @@ impl Ready<'_> {
             Err(error) => {
                 failed_at(fit, &error);
                 let none = Draws {
-                    theta: self.target.placement().zeros([0, self.target.dimension()]),
                     log_density: Vec::new(),
                     log_q: Vec::new(),
                     constrained: Default::default(),

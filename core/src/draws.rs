@@ -1,20 +1,20 @@
 //! Draws of a finished fit: what a reader of the posterior gets.
 
 use burn::tensor::Tensor;
+use rand::Rng;
 
 use crate::diagnostics::DiagnosisError;
 use crate::family::{Approximation, FamilyError};
 use crate::panics::{Panic, caught};
 use crate::placement::{to_host, to_mat};
-use crate::randomness::{Stream, noise};
+use crate::randomness::{Stream, generator, noise};
 use crate::resample::systematic;
 use crate::target::{Batch, Constrained, Target};
 
-/// Equally weighted draws of an approximation, on all scales.
+/// Equally weighted draws of an approximation, and what the target says of them. On the unconstrained scale they are those of
+/// [`points`].
 #[derive(Clone, Debug)]
 pub struct Draws {
-    /// Unconstrained, `[S, D]`.
-    pub theta: Tensor<2>,
     /// Unnormalised log density of the target, `[S]`; minus infinity outside its support.
     pub log_density: Vec<f64>,
     /// Log density of the approximation, `[S]`.
@@ -34,23 +34,53 @@ impl Draws {
         count: usize,
         seed: u64,
     ) -> Result<Self, DiagnosisError> {
-        let work = || Self::taken(target, approximation, count, seed);
+        let block = block(target.dimension(), count);
+        let work = || Self::in_blocks(target, approximation, count, seed, block);
         caught(work, DiagnosisError::from)
     }
 
-    fn taken(
+    fn in_blocks(
         target: &dyn Target,
         approximation: &dyn Approximation,
         count: usize,
         seed: u64,
+        block: usize,
     ) -> Result<Self, DiagnosisError> {
-        let theta = points(approximation, count, seed, 0)?;
-        Ok(Draws {
-            log_density: to_host(&target.log_density(&theta, &Batch::Full)?.log_density),
-            log_q: to_host(&approximation.log_prob(&theta)?),
-            constrained: target.constrain(&theta, seed)?,
-            theta,
-        })
+        let mut all = Draws {
+            log_density: Vec::with_capacity(count),
+            log_q: Vec::with_capacity(count),
+            constrained: Constrained::default(),
+        };
+        for (step, first) in (0..count).step_by(block).enumerate() {
+            let step = step as u64;
+            let theta = points(approximation, block.min(count - first), seed, step)?;
+            let density = target.log_density(&theta, &Batch::Full)?;
+            all.log_density.extend(to_host(&density.log_density));
+            all.log_q.extend(to_host(&approximation.log_prob(&theta)?));
+            let table = target.constrain(&theta, seed_of_block(seed, step))?;
+            match step {
+                0 => all.constrained = table,
+                _ => all.constrained.values.extend(table.values),
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Numbers that a block of draws holds, about.
+const BLOCK_NUMBERS: usize = 1 << 24;
+
+/// How many of some draws are made together, so that memory is not that of all of them in many dimensions. Blocks are [`points`] of
+/// one step after the other.
+fn block(dimension: usize, draws: usize) -> usize {
+    (BLOCK_NUMBERS / dimension.max(1)).clamp(1, draws.max(1))
+}
+
+/// The seed of the random numbers that a target takes for a block of draws: the run's own for the first.
+pub fn seed_of_block(seed: u64, step: u64) -> u64 {
+    match step {
+        0 => seed,
+        step => generator(seed, Stream::Generated, step).next_u64(),
     }
 }
 
@@ -99,9 +129,6 @@ mod tests {
     fn points_of_another_step_are_others() {
         let q = Independent::new(&[0.0, 0.0], &[1.0, 1.0]);
         let at = |step| to_host(&points(&q, 3, 3, step).unwrap());
-        let target = GaussianTarget::standard(2);
-        let draws = Draws::take(&target, &q, 3, 3).unwrap();
-        assert_eq!(at(0), to_host(&draws.theta));
         assert!(at(0).iter().zip(at(1)).all(|(a, b)| *a != b));
     }
 
@@ -110,10 +137,27 @@ mod tests {
         let target = GaussianTarget::standard(2);
         let q = Independent::new(&[0.0, 0.0], &[1.0, 1.0]);
         let draws = Draws::take(&target, &q, 10, 3).unwrap();
-        assert_eq!(draws.theta.dims(), [10, 2]);
+        assert_eq!(draws.log_density.len(), 10);
         for (p, q) in draws.log_density.iter().zip(&draws.log_q) {
             assert!((p - q).abs() < 1e-12);
         }
-        assert_eq!(draws.constrained.values, to_host(&draws.theta));
+        assert_eq!(
+            draws.constrained.values,
+            to_host(&points(&q, 10, 3, 0).unwrap())
+        );
+    }
+
+    #[test]
+    fn draws_in_blocks_are_as_many_and_differ() {
+        assert_eq!(block(2, 4000), 4000);
+        assert_eq!(block(1 << 23, 100), 2);
+        assert_eq!(block(300_000_000, 100), 1);
+        let dimension = BLOCK_NUMBERS / 2;
+        let target = GaussianTarget::standard(2);
+        let q = Independent::new(&[0.0, 0.0], &[1.0, 1.0]);
+        assert_eq!(block(dimension, 5), 2);
+        let draws = Draws::in_blocks(&target, &q, 5, 3, 2).unwrap();
+        assert_eq!((draws.log_q.len(), draws.constrained.draws()), (5, 5));
+        assert_ne!(draws.constrained.row(0), draws.constrained.row(2));
     }
 }

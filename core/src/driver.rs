@@ -80,7 +80,8 @@ pub struct Fit {
     pub seconds: f64,
     /// Where the run started from.
     pub start: Start,
-    /// The algorithm's state after the last step, from which [`Checkpoint`]s go on; empty if a plugin panicked when it was asked for.
+    /// The algorithm's state after the last step, from which [`Checkpoint`]s go on; empty if a plugin panicked when it was asked for, and
+    /// if a [`Keeper`] has it.
     pub state: Vec<u8>,
 }
 
@@ -100,7 +101,7 @@ impl Fit {
         }
     }
 
-    /// The run as it ended, from where it can go on.
+    /// The run as it ended, from where it can go on, unless a [`Keeper`] has been told of it.
     pub fn into_checkpoint(self) -> Checkpoint {
         Checkpoint {
             start: self.start,

@@ -39,7 +39,7 @@ mod testing;
 mod trace;
 
 pub use checkpoint::{Checkpoint, Keeper};
-pub use draws::{Draws, points};
+pub use draws::{Draws, points, seed_of_block};
 pub use driver::{Ended, Fit, FitOptions, Moment, Surroundings, fit, fit_within};
 pub use family::{
     Approximation, Family, FamilyCapabilities, FamilyError, MOST_DENSE, Sample, SampleCotangent,

@@ -1,5 +1,6 @@
 //! A model compiled with its data: the target that algorithms see.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -39,6 +40,7 @@ pub struct Posterior {
     whole: bool,
     size: Size,
     printed: Vec<String>,
+    data_files: Vec<PathBuf>,
 }
 
 /// How large a compiled posterior is; without what belongs to rows, where these are too many to be compiled at once.
@@ -162,6 +164,7 @@ impl Posterior {
                 equations,
             },
             printed,
+            data_files: data.files(),
         })
     }
 
@@ -178,6 +181,11 @@ impl Posterior {
     /// What the model printed while it was compiled.
     pub fn printed(&self) -> &[String] {
         &self.printed
+    }
+
+    /// The files that the data refer to.
+    pub fn data_files(&self) -> &[PathBuf] {
+        &self.data_files
     }
 
     /// Why each draw is rejected, where one is: the first condition of the model that it does not meet.

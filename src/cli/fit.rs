@@ -118,6 +118,8 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
             let posterior = compile(&model, place.files.data.as_deref(), &placement, plate)?;
             files.extend(texts(&place.files.model, &model));
             files.extend(place.files.data.clone().map(|path| (Used::Data, path)));
+            let arrays = posterior.data_files().iter();
+            files.extend(arrays.map(|path| (Used::Data, path.clone())));
             (Box::new(posterior), Some(place))
         }
     };

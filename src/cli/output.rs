@@ -17,7 +17,6 @@ use super::sources::named;
 const RECORD: &str = "run.json";
 const DRAWS: &str = "draws.csv";
 const TRACE: &str = "trace.csv";
-pub const APPROXIMATION: &str = "approximation.ron";
 
 /// A folder that can be written to.
 pub struct Output {
@@ -134,7 +133,7 @@ impl Output {
             write_trace(out, &fitted.fit.trace)
         })?;
         if let Some(approximation) = approximation {
-            approximation.write(&self.folder.join(APPROXIMATION))?;
+            approximation.write(&self.folder)?;
         }
         record.write(&self.folder.join(RECORD))
     }
@@ -148,7 +147,13 @@ impl Output {
     }
 
     fn clear(&self) -> Result<(), WriteError> {
-        for name in [RECORD, DRAWS, TRACE, APPROXIMATION] {
+        for name in [
+            RECORD,
+            DRAWS,
+            TRACE,
+            SavedApproximation::RON,
+            SavedApproximation::TENSORS,
+        ] {
             let path = self.folder.join(name);
             match fs::remove_file(&path) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {

@@ -295,7 +295,7 @@ fn folders_and_files_that_are_not_what_they_should_be_are_named() {
     workspace.file("run/approximation.ron", "(family");
     workspace
         .predict("")
-        .fails(2, &["approximation.ron", "not a saved approximation"]);
+        .fails(2, &["its approximation", "not a saved approximation"]);
     for file in ["approximation.ron", "run.json"] {
         std::fs::remove_file(workspace.path("run").join(file)).expect("a file");
     }
@@ -339,4 +339,37 @@ fn irises_that_the_fit_has_not_seen_are_told_apart() {
     assert_eq!(printed["quality"]["rows"], 50);
     // Of 50, at most five.
     assert!(printed["quality"]["error"]["value"].as_f64().unwrap() < 0.11);
+}
+
+/// Weights are no columns, so that what a network predicts is all that there is; it is called on rows that it was not fitted to.
+#[test]
+fn a_network_predicts_rows_that_it_has_not_seen() {
+    let workspace = Workspace::new();
+    workspace.file(
+        "network.stan",
+        "data { int N; vector[N] x; vector[N] y; }\n\
+         parameters { network f = mlp(1, {8}, 1); }\n\
+         model { f ~ normal(0, 1); y ~ normal(f(to_matrix(x))[, 1], 0.1); }\n\
+         generated quantities { vector[N] mean_y = f(to_matrix(x))[, 1]; vector[N] y_new; \
+         for (n in 1:N) y_new[n] = normal_rng(mean_y[n], 0.1); }",
+    );
+    let data = |from: f64, rows: u32| {
+        let x: Vec<f64> = (0..rows).map(|i| from + f64::from(i) / 10.0).collect();
+        let y: Vec<f64> = x.iter().map(|x| 0.5 * x).collect();
+        format!(r#"{{"N": {rows}, "x": {x:?}, "y": {y:?}}}"#)
+    };
+    workspace.file("training.json", &data(-1.0, 21));
+    workspace.file("test.json", &data(-0.95, 19));
+    workspace
+        .run("fit network.stan --data training.json --family mean-field --max-steps 300 --draws 100 --out run")
+        .ok();
+    let printed = workspace
+        .predict("--observed y --predicted y_new --json --out out")
+        .json();
+    assert_eq!(printed["draws"], 100);
+    assert_eq!(printed["summary"].as_array().map(Vec::len), Some(2 * 19));
+    // The sd of the observed rows is 0.27: a line is learnt, if not at all places to within the noise of 0.1.
+    let rmse = &printed["quality"]["rmse"];
+    assert!(rmse.as_f64().is_some_and(|rmse| rmse < 0.15), "{rmse}");
+    assert_eq!(printed["verdict"]["standing"], "better");
 }

@@ -79,12 +79,11 @@ impl Workspace {
     }
 }
 
-#[test]
-fn a_run_that_is_killed_at_ten_random_moments_ends_with_the_same_bits() {
-    let workspace = workspace();
+/// Kills a run as often, at random moments, and has it end.
+fn the_same_bits_after(workspace: &Workspace, kills: usize) {
     workspace.killed("fit run.ron");
     let mut random: u64 = 20261123;
-    for _ in 1..10 {
+    for _ in 1..kills {
         let mut child = workspace.begin("fit --resume out");
         // Knuth's generator, whose upper bits are the good ones; up to a quarter of a second.
         random = random
@@ -102,6 +101,56 @@ fn a_run_that_is_killed_at_ten_random_moments_ends_with_the_same_bits() {
         .run(&format!("fit run.ron --max-steps {steps} --out whole"))
         .ok();
     workspace.same_results("out", "whole");
+}
+
+#[test]
+fn a_run_that_is_killed_at_ten_random_moments_ends_with_the_same_bits() {
+    the_same_bits_after(&workspace(), 10);
+}
+
+/// A network, fitted on minibatches of an array in a file of its own.
+fn network() -> Workspace {
+    let workspace = Workspace::new();
+    workspace.file(
+        "network.stan",
+        "data { int N; array[N] vector[2] x; vector[N] y; }\n\
+         parameters { network f = mlp(2, {4}, 1); }\n\
+         model { f ~ normal(0, 1); for (n in 1:N) y[n] ~ normal(f(x[n])[1], 0.5); }\n\
+         generated quantities { real first = f(x)[1, 1]; }",
+    );
+    let rows = 30;
+    let x: Vec<f64> = (0..2 * rows).map(|i| (0.7 * f64::from(i)).sin()).collect();
+    workspace.array("x.npy", &[rows as usize, 2], &x);
+    let y: Vec<f64> = x.chunks(2).map(|x| x[0] - x[1] * x[1]).collect();
+    workspace.file(
+        "network.json",
+        &format!(r#"{{"N": {rows}, "x": {{"file": "x.npy"}}, "y": {y:?}}}"#),
+    );
+    workspace.file(
+        "run.ron",
+        "(model: \"network.stan\", data: \"network.json\", inference: \"prox-score(batch: 4, tolerance: 1e-12)\", minibatch: \"N=7\", \
+         family: \"mean-field\", draws: 20, max_steps: 1000000000, checkpoint_seconds: 0.0, check: (draws: 20, chains: 0), \
+         start: (path_steps: 5, wide_steps: 5, refine_steps: 0))",
+    );
+    workspace
+}
+
+#[test]
+fn a_network_on_minibatches_that_is_killed_ends_with_the_same_bits() {
+    the_same_bits_after(&network(), 4);
+}
+
+#[test]
+fn an_array_that_has_changed_in_a_file_of_its_own_is_named() {
+    let workspace = network();
+    workspace.killed("fit run.ron");
+    let path = workspace.path("x.npy");
+    let mut bytes = fs::read(&path).expect("an array");
+    *bytes.last_mut().expect("bytes") ^= 1;
+    fs::write(&path, bytes).expect("a file");
+    workspace
+        .run("fit --resume out")
+        .fails(2, &["the data file", "x.npy", "has changed"]);
 }
 
 #[test]

@@ -70,6 +70,17 @@ impl Workspace {
         fs::write(self.path(name), text).expect("a file in a temporary folder");
     }
 
+    /// Writes an array in NumPy's format.
+    pub fn array(&self, name: &str, shape: &[usize], values: &[f64]) {
+        let sizes: String = shape.iter().map(|size| format!("{size},")).collect();
+        let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({sizes}), }}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.as_bytes());
+        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        fs::write(self.path(name), bytes).expect("a file in a temporary folder");
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -4,6 +4,7 @@
 //! and pass bad ones whose missing mass no draw shows; so the verdict also rests on short Markov chains that start at
 //! the approximation's draws, on Stein residuals, and on whether independent starts agree.
 
+mod blocks;
 mod drift;
 mod moments;
 mod psis;
@@ -18,22 +19,25 @@ pub use stein::{ScoreComparison, compare_scores};
 pub use verdict::{Verdict, judge};
 pub use whitening::Whitening;
 
+use burn::tensor::Tensor;
 use faer::Mat;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::family::{Approximation, FamilyError};
 use crate::panics::{Panic, caught};
-use crate::placement::{to_host, to_mat};
-use crate::randomness::{Stream, noise};
+use crate::placement::into_host;
 use crate::resample::systematic;
-use crate::target::{Batch, Target, TargetError};
+use crate::target::{Target, TargetError};
+use blocks::{BLOCK_NUMBERS, Block, Blocks, Drawn, compared};
 use moments::errors_by_weights;
 
-/// Numbers in a table of draws at most: targets of many dimensions are checked with fewer draws.
+/// Numbers that all draws have together at most: targets of many dimensions are checked with fewer draws.
 const MAX_NUMBERS: usize = 20_000_000;
 /// Numbers in the positions of Markov chains at most, for the same reason.
-const MAX_CHAIN_NUMBERS: usize = 1 << 22;
+const MAX_CHAIN_NUMBERS: usize = 1 << 21;
+/// Fewer chains say nothing.
+const FEWEST_CHAINS: usize = 16;
 /// Draws at least, whatever was asked for.
 const FEWEST_DRAWS: usize = 10;
 
@@ -118,36 +122,50 @@ fn measure(
     options: &DiagnosisOptions,
     seed: u64,
 ) -> Result<Diagnosis, DiagnosisError> {
-    let most = MAX_NUMBERS / target.dimension().max(1);
-    let draws = options.draws.min(most).max(FEWEST_DRAWS);
-    let noise = noise(
+    let dimension = target.dimension().max(1);
+    let wanted = options.draws.min(MAX_NUMBERS / dimension);
+    let blocks = Blocks {
+        approximation,
         seed,
-        Stream::Diagnostics,
-        0,
-        approximation.noise_shape(draws),
-        approximation.placement(),
-    );
-    let sample = approximation.sample(&noise)?;
-    let draws = sample.theta.dims()[0];
-    let log_base = match &sample.log_weight {
-        Some(log_weight) => to_host(log_weight),
-        None => vec![-(draws as f64).ln(); draws],
+        draws: wanted.max(FEWEST_DRAWS),
+        at_once: BLOCK_NUMBERS / dimension,
     };
+    let whitening = blocks.whitening()?;
+    let compared = compared(dimension, blocks.draws);
+    let mut all = Drawn::default();
+    let mut starts = Mat::new();
+    for number in 0..blocks.count() {
+        let Block { theta, log_base } = blocks.sample(number)?;
+        let at = all.add(target, approximation, &theta, log_base)?;
+        let valid: Vec<usize> = (0..at.valid.len()).filter(|&s| at.valid[s]).collect();
+        let difference = columns(at.score - at.own_score, &valid);
+        let difference = whitening.pull_score_columns(difference);
+        all.differences.push(&difference, &compared);
+        drop(difference);
+        let theta = columns(theta, &valid);
+        if number == 0 {
+            // Draws of one block are like those of any other.
+            let chains = options.chains.min(MAX_CHAIN_NUMBERS / dimension);
+            let weights: Vec<f64> = valid.iter().map(|&s| all.log_base[s].exp()).collect();
+            let chosen = match chains.min(valid.len()) {
+                few if few < FEWEST_CHAINS => Vec::new(),
+                many => systematic(&weights, many),
+            };
+            starts = Mat::from_fn(chosen.len(), dimension, |s, d| theta[(d, chosen[s])]);
+        }
+        let whitened = whitening.whiten_columns(theta);
+        all.whitened.push(&whitened, &compared);
+    }
+    let Drawn {
+        log_base,
+        log_ratios,
+        constrained,
+        valid,
+        differences,
+        whitened,
+    } = all;
+    let draws = log_ratios.len();
     let base: Vec<f64> = log_base.iter().map(|w| w.exp()).collect();
-    let evaluated = target.log_density_and_score(&sample.theta, &Batch::Full)?;
-    let log_q = to_host(&approximation.log_prob(&sample.theta)?);
-    let log_ratios: Vec<f64> = to_host(&evaluated.log_density)
-        .iter()
-        .zip(&log_q)
-        .map(|(p, q)| {
-            if p.is_finite() {
-                p - q
-            } else {
-                f64::NEG_INFINITY
-            }
-        })
-        .collect();
-
     let (elbo, elbo_error) = lower_bound(&log_ratios, &base);
     let weighted: Vec<f64> = log_ratios
         .iter()
@@ -155,26 +173,9 @@ fn measure(
         .map(|(r, w)| r + w)
         .collect();
     let smoothed = smooth(&weighted);
-    let constrained = target.constrain_parameters(&sample.theta)?;
     let importance: Vec<f64> = smoothed.log_weights.iter().map(|w| w.exp()).collect();
     let by_weights = errors_by_weights(&constrained, &base, &importance);
-
-    let theta = to_mat(&sample.theta);
-    let whitening = Whitening::of(approximation, &theta, &base);
-    let valid: Vec<usize> = (0..draws).filter(|&s| evaluated.valid[s]).collect();
-    let difference = to_mat(&evaluated.score) - to_mat(&approximation.score(&sample.theta)?);
-    let scores = compare_scores(
-        &whitening.pull_score(&rows(&difference, &valid)),
-        &whitening.whiten(&rows(&theta, &valid)),
-    );
-    let valid_weights: Vec<f64> = valid.iter().map(|&s| base[s]).collect();
-    let chains = options
-        .chains
-        .min(MAX_CHAIN_NUMBERS / target.dimension().max(1));
-    let starts: Vec<usize> = systematic(&valid_weights, chains.min(valid.len()))
-        .into_iter()
-        .map(|i| valid[i])
-        .collect();
+    let scores = compare_scores(&differences.matrix(), &whitened.matrix());
     let baseline = Baseline {
         draws: &constrained,
         weights: &base,
@@ -182,14 +183,14 @@ fn measure(
     let drift = drift(
         target,
         &whitening,
-        &rows(&theta, &starts),
+        &starts,
         &baseline,
         seed,
         options.chain_gradients,
     )?;
     Ok(Diagnosis {
         draws,
-        invalid: 1.0 - valid.len() as f64 / draws as f64,
+        invalid: 1.0 - valid as f64 / draws as f64,
         elbo,
         elbo_error,
         k_hat: smoothed.k_hat,
@@ -219,9 +220,13 @@ fn lower_bound(log_ratios: &[f64], weights: &[f64]) -> (f64, f64) {
     (mean, square.sqrt())
 }
 
-/// Some rows of a matrix.
-fn rows(matrix: &Mat<f64>, which: &[usize]) -> Mat<f64> {
-    Mat::from_fn(which.len(), matrix.ncols(), |i, j| matrix[(which[i], j)])
+/// Some rows of points `[S, D]`, each a column.
+fn columns(points: Tensor<2>, which: &[usize]) -> Mat<f64> {
+    let dimension = points.dims()[1];
+    let values = into_host(points);
+    Mat::from_fn(dimension, which.len(), |d, s| {
+        values[which[s] * dimension + d]
+    })
 }
 
 #[cfg(test)]

@@ -30,27 +30,36 @@ impl Whitening {
     /// The whitening of `approximation`: its own moments if it is a Gaussian, those of its `draws` `[S, D]` under
     /// `weights` `[S]` otherwise.
     pub fn of(approximation: &dyn Approximation, draws: &Mat<f64>, weights: &[f64]) -> Self {
-        match approximation.gaussian() {
-            Some(gaussian) => Whitening {
-                mean: gaussian.mean(),
-                root: match gaussian.covariance() {
-                    Covariance::Diagonal(variances) => {
-                        Root::Diagonal(variances.iter().map(|v| v.sqrt()).collect())
-                    }
-                    Covariance::LowRank(covariance) => match LowRankRoot::new(&covariance) {
-                        Ok(root) => Root::LowRank(root),
-                        Err(_) => Root::Diagonal(
-                            covariance.variances().iter().map(|v| v.sqrt()).collect(),
-                        ),
-                    },
-                    Covariance::Dense(_) => Root::Lower(gaussian.scale()),
+        Self::of_gaussian(approximation).unwrap_or_else(|| Self::estimated(draws, weights))
+    }
+
+    /// The whitening of an approximation by its own moments; `None` if it is no Gaussian.
+    pub(super) fn of_gaussian(approximation: &dyn Approximation) -> Option<Self> {
+        let gaussian = approximation.gaussian()?;
+        let deviations = |variances: Vec<f64>| variances.into_iter().map(f64::sqrt).collect();
+        Some(Whitening {
+            mean: gaussian.mean(),
+            root: match gaussian.covariance() {
+                Covariance::Diagonal(variances) => Root::Diagonal(deviations(variances)),
+                Covariance::LowRank(covariance) => match LowRankRoot::new(&covariance) {
+                    Ok(root) => Root::LowRank(root),
+                    Err(_) => Root::Diagonal(deviations(covariance.variances())),
                 },
+                Covariance::Dense(_) => Root::Lower(gaussian.scale()),
             },
-            None => Self::estimated(draws, weights),
+        })
+    }
+
+    /// One whose coordinates are independent.
+    pub(super) fn of_coordinates(mean: Vec<f64>, deviation: Vec<f64>) -> Self {
+        Whitening {
+            mean,
+            root: Root::Diagonal(deviation),
         }
     }
 
-    fn estimated(draws: &Mat<f64>, weights: &[f64]) -> Self {
+    /// That of the moments of draws `[S, D]` under `weights` `[S]`.
+    pub(super) fn estimated(draws: &Mat<f64>, weights: &[f64]) -> Self {
         let (count, dimension) = (draws.nrows(), draws.ncols());
         let mean: Vec<f64> = (0..dimension)
             .map(|d| (0..count).map(|s| weights[s] * draws[(s, d)]).sum())
@@ -77,21 +86,32 @@ impl Whitening {
 
     /// Whitened points, `[S, D]`.
     pub fn whiten(&self, theta: &Mat<f64>) -> Mat<f64> {
-        let centred = Mat::from_fn(theta.ncols(), theta.nrows(), |d, s| {
-            theta[(s, d)] - self.mean[d]
-        });
-        let columns = match &self.root {
-            Root::Diagonal(sd) => Mat::from_fn(centred.nrows(), centred.ncols(), |d, s| {
-                centred[(d, s)] / sd[d]
-            }),
-            Root::LowRank(root) => root.solve(centred.as_ref()),
-            Root::Lower(lower) => {
-                let mut columns = centred;
-                solve_lower_triangular_in_place(lower.as_ref(), columns.as_mut(), Par::Seq);
-                columns
-            }
-        };
+        let columns = self.whiten_columns(theta.transpose().to_owned());
         columns.transpose().to_owned()
+    }
+
+    /// Whitened points, `[D, S]`: one a column, as they are best kept where they are few and very long.
+    pub fn whiten_columns(&self, mut points: Mat<f64>) -> Mat<f64> {
+        for point in points.col_iter_mut() {
+            for (value, mean) in point.iter_mut().zip(&self.mean) {
+                *value -= mean;
+            }
+        }
+        match &self.root {
+            Root::Diagonal(sd) => {
+                for point in points.col_iter_mut() {
+                    for (value, sd) in point.iter_mut().zip(sd) {
+                        *value /= sd;
+                    }
+                }
+                points
+            }
+            Root::LowRank(root) => root.solve(points.as_ref()),
+            Root::Lower(lower) => {
+                solve_lower_triangular_in_place(lower.as_ref(), points.as_mut(), Par::Seq);
+                points
+            }
+        }
     }
 
     /// The points of whitened ones, `[S, D]`.
@@ -106,15 +126,23 @@ impl Whitening {
 
     /// Scores `[S, D]` with respect to the whitened coordinates: `L' score`.
     pub fn pull_score(&self, score: &Mat<f64>) -> Mat<f64> {
+        let columns = self.pull_score_columns(score.transpose().to_owned());
+        columns.transpose().to_owned()
+    }
+
+    /// The same for scores `[D, S]`, one a column.
+    pub fn pull_score_columns(&self, mut score: Mat<f64>) -> Mat<f64> {
         match &self.root {
             Root::Diagonal(sd) => {
-                Mat::from_fn(score.nrows(), score.ncols(), |s, d| sd[d] * score[(s, d)])
+                for column in score.col_iter_mut() {
+                    for (value, sd) in column.iter_mut().zip(sd) {
+                        *value *= sd;
+                    }
+                }
+                score
             }
-            Root::LowRank(root) => {
-                let pulled = root.transposed_times(score.transpose());
-                pulled.transpose().to_owned()
-            }
-            Root::Lower(lower) => score * lower,
+            Root::LowRank(root) => root.transposed_times(score.as_ref()),
+            Root::Lower(lower) => lower.transpose() * score,
         }
     }
 }

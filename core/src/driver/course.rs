@@ -134,26 +134,31 @@ impl Course<'_> {
         mut ended: Ended,
         lost: impl FnOnce(String) -> Lost,
     ) -> Fit {
-        let mut fail = |error: InferenceError| {
-            let because = error.to_string();
-            if !matches!(ended, Ended::Failed { .. }) {
-                ended = Ended::Failed {
-                    because: because.clone(),
-                };
-            }
-            because
-        };
         if let Err(error) = self.take_stock(running) {
-            fail(error);
+            failed(&mut ended, &error);
+        }
+        self.so_far.ended = Some(ended.clone());
+        if let Some(keeper) = &mut self.keeper {
+            if !matches!(ended, Ended::Failed { .. }) {
+                keeper.keep(&self.so_far);
+            }
+            // What is kept need not be held: it can be as large as several approximations.
+            self.so_far.state = Vec::new();
         }
         let approximation = guarded(|| Ok(running.approximation().clone_box()))
-            .unwrap_or_else(|error| Box::new(lost(fail(error))));
+            .unwrap_or_else(|error| Box::new(lost(failed(&mut ended, &error))));
         self.so_far.ended = Some(ended.clone());
-        if let Some(keeper) = &mut self.keeper
-            && !matches!(ended, Ended::Failed { .. })
-        {
-            keeper.keep(&self.so_far);
-        }
         Fit::new(approximation, ended, self.so_far)
     }
+}
+
+/// Has the run fail of an error, if it has not failed before. Gives the error's sentence.
+fn failed(ended: &mut Ended, error: &InferenceError) -> String {
+    let because = error.to_string();
+    if !matches!(ended, Ended::Failed { .. }) {
+        *ended = Ended::Failed {
+            because: because.clone(),
+        };
+    }
+    because
 }

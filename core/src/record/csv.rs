@@ -157,7 +157,6 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::inference::StepReport;
-    use crate::placement::Placement;
     use crate::target::{Block, Column, Constrained};
 
     fn text(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
@@ -173,7 +172,6 @@ mod tests {
             block: Block::Parameters,
         };
         let draws = Draws {
-            theta: Placement::cpu().zeros([2, 2]),
             log_density: vec![-1.5, f64::NEG_INFINITY],
             log_q: vec![0.1, 1e-300],
             constrained: Constrained {

@@ -8,7 +8,7 @@ mod weights;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(crate) use bind::{Bound, bind, rows_of};
 pub(crate) use stored::{Reference, Stored};
@@ -97,6 +97,19 @@ impl Data {
             Self::from_reader(BufReader::new(file), &name)?
         };
         Ok(data.beside(path))
+    }
+
+    /// The files that variables are in, beside the data file itself, each once.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let entries = self.variables.values();
+        let files = entries.filter_map(|entry| match entry {
+            Entry::File(reference) => Some(reference.file.clone()),
+            _ => None,
+        });
+        let mut files: Vec<PathBuf> = files.collect();
+        files.sort();
+        files.dedup();
+        files
     }
 
     /// With paths of referred files relative to the folder of the data file.

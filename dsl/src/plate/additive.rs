@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use firebrand_core::{Stream, generator, normals};
+use firebrand_core::{Normals, Stream, generator};
 use firebrand_graph::{Expr, Graph, Options, Program};
 use rand::seq::SliceRandom;
 
@@ -22,6 +22,8 @@ const POINTS: usize = 16;
 const SIZES: [(usize, usize); 3] = [(1, 1), (2, 3), (40, 57)];
 /// All rows are taken where they have at most so many numbers.
 const MOST_NUMBERS: usize = 1 << 20;
+/// Numbers in points that are tried together.
+const NUMBERS_AT_ONCE: usize = 1 << 20;
 /// What rounding may make of sums, relative to their terms.
 const TOLERANCE: f64 = 1e-8;
 /// What remains of a statement without rows by rounding alone, relative to what it is with rows.
@@ -151,14 +153,24 @@ fn evaluate(graph: &mut Graph, totals: &[Expr], dimension: usize) -> Vec<f64> {
     let node = graph.node_of(&joined);
     let batched = graph.node(node).batched;
     let program = Program::compile(graph, &[node], &Options::default());
-    let mut points = normals(SEED, STREAM, 1, POINTS * dimension);
-    // Some near zero, where most models have their support.
-    for (point, values) in points.chunks_mut(dimension.max(1)).enumerate() {
-        let scale = [1.0, 0.3, 0.1, 0.01][point % 4];
-        values.iter_mut().for_each(|x| *x *= scale);
+    let mut numbers = Normals::new(SEED, STREAM, 1);
+    let at_once = (NUMBERS_AT_ONCE / dimension.max(1)).clamp(1, POINTS);
+    let mut found = Vec::with_capacity(POINTS * totals.len());
+    for first in (0..POINTS).step_by(at_once) {
+        let count = at_once.min(POINTS - first);
+        let mut points = numbers.take(count * dimension);
+        // Some near zero, where most models have their support.
+        for (point, values) in points.chunks_mut(dimension.max(1)).enumerate() {
+            let scale = [1.0, 0.3, 0.1, 0.01][(first + point) % 4];
+            values.iter_mut().for_each(|x| *x *= scale);
+        }
+        let values = program.run_host(&[&points], count).concat();
+        if !batched {
+            return values.repeat(POINTS);
+        }
+        found.extend(values);
     }
-    let found = program.run_host(&[&points], POINTS).concat();
-    if batched { found } else { found.repeat(POINTS) }
+    found
 }
 
 fn mixing(span: Span, plate: &str) -> Diagnostic {

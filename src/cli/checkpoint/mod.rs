@@ -4,6 +4,7 @@
 //! `start.safetensors` has the start, once it is found; `state.safetensors` has all that changes, and is replaced as a whole. A run that
 //! has converged needs these two no more.
 
+mod content;
 mod kept;
 mod origin;
 mod resumed;

@@ -1,6 +1,6 @@
 //! What a run was asked for, and the files that it depends on.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +10,8 @@ use firebrand::core::registry;
 use firebrand::core::{Block, Parameter, Target};
 use firebrand::dsl::Model;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::content::Content;
 use crate::cli::Failure;
 use crate::cli::libraries::warn;
 use crate::cli::run_file::RunFile;
@@ -39,7 +39,7 @@ pub struct Origin {
 struct Fingerprint {
     what: Used,
     path: PathBuf,
-    sha256: String,
+    content: Content,
 }
 
 /// What a run uses a file for.
@@ -83,8 +83,12 @@ impl Origin {
         let files = files.iter().cloned().chain(libraries);
         let fingerprints = files.map(|(what, path)| {
             let path = folder.join(path);
-            let sha256 = sha256(&path).map_err(|error| unreadable(&path, &error))?;
-            Ok(Fingerprint { what, path, sha256 })
+            let content = Content::of(&path).map_err(|error| unreadable(&path, &error))?;
+            Ok(Fingerprint {
+                what,
+                path,
+                content,
+            })
         });
         Ok(Origin {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -173,15 +177,21 @@ impl Origin {
     /// Says of each file, of those that are asked about, what has become of it if it is not what it was.
     pub fn changed(&self, is_asked: impl Fn(Used) -> bool) -> impl Iterator<Item = String> {
         let files = self.files.iter().filter(move |file| is_asked(file.what));
-        files.filter_map(|Fingerprint { what, path, sha256 }| {
-            let changed = match self::sha256(path) {
-                Ok(now) if now == *sha256 => return None,
-                Ok(_) => "has changed since the run began".to_string(),
-                Err(error) => format!("cannot be read: {error}"),
-            };
-            let (noun, name) = (what.noun(), path.display());
-            Some(format!("the {noun} file `{name}` {changed}"))
-        })
+        files.filter_map(
+            |Fingerprint {
+                 what,
+                 path,
+                 content,
+             }| {
+                let changed = match Content::of(path) {
+                    Ok(now) if now == *content => return None,
+                    Ok(_) => "has changed since the run began".to_string(),
+                    Err(error) => format!("cannot be read: {error}"),
+                };
+                let (noun, name) = (what.noun(), path.display());
+                Some(format!("the {noun} file `{name}` {changed}"))
+            },
+        )
     }
 
     /// Loads the libraries with plugins that are not there yet.
@@ -251,10 +261,4 @@ fn same_file(a: &Path, b: &Path) -> bool {
         (Ok(a), Ok(b)) => a == b,
         _ => a == b,
     }
-}
-
-fn sha256(path: &Path) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut hasher)?;
-    Ok(format!("{:x}", hasher.finalize()))
 }

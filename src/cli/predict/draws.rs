@@ -3,9 +3,8 @@
 use std::sync::atomic::AtomicBool;
 
 use firebrand::Target;
-use firebrand::core::{Block, Constrained, Stream, TargetError, generator, points};
+use firebrand::core::{Block, Constrained, TargetError, points, seed_of_block};
 use indicatif::ProgressBar;
-use rand::Rng;
 
 use super::restored::Restored;
 use crate::cli::Failure;
@@ -77,11 +76,7 @@ fn generated(
     let seed = restored.origin.plan.seed;
     let theta = points(restored.approximation.as_ref(), count, seed, step)
         .map_err(|error| TargetError::Model(error.to_string()))?;
-    // The first ones are those of the run itself.
-    let seed = match step {
-        0 => seed,
-        step => generator(seed, Stream::Generated, step).next_u64(),
-    };
+    let seed = seed_of_block(seed, step);
     let table = restored
         .posterior
         .constrain_until(&theta, seed, cancelled)?;

@@ -1,7 +1,5 @@
 //! A finished run, with its model compiled for other data.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 
 use firebrand::core::record::SavedApproximation;
@@ -12,7 +10,7 @@ use crate::cli::Failure;
 use crate::cli::checkpoint::{ORIGIN, Origin, Used, inferred};
 use crate::cli::fit;
 use crate::cli::inputs::{Computing, read_model};
-use crate::cli::output::{APPROXIMATION, read_record};
+use crate::cli::output::read_record;
 
 /// A run whose approximation is there again.
 pub struct Restored {
@@ -50,9 +48,11 @@ impl Restored {
                 "there is no run in it; name the folder that `firebrand fit --out` made"
             }));
         };
-        let saved = match fs::read_to_string(run.join(APPROXIMATION)) {
-            Ok(text) => SavedApproximation::from_ron(&text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        let unusable =
+            |error: &dyn std::fmt::Display| refused(&format!("its approximation: {error}"));
+        let saved = match SavedApproximation::read(run) {
+            Ok(Some(saved)) => saved,
+            Ok(None) => {
                 return Err(refused(&if has_record {
                     "its run came to no approximation".to_string()
                 } else {
@@ -61,11 +61,8 @@ impl Restored {
                     )
                 }));
             }
-            Err(error) => return Err(refused(&format!("its {APPROXIMATION}: {error}"))),
+            Err(error) => return Err(unusable(&error)),
         };
-        let unusable =
-            |error: &dyn std::fmt::Display| refused(&format!("{APPROXIMATION}: {error}"));
-        let saved = saved.map_err(|error| unusable(&error))?;
         origin.load_libraries();
         let (data, posterior) = compiled(&origin, data, computing)?;
         check_parameters(&origin.parameters, &inferred(&posterior))?;

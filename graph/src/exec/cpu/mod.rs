@@ -38,7 +38,9 @@ use step::{Inputs, Step};
 /// Bytes that the values of a block of draws may take: what the second-level cache holds beside constants.
 const BLOCK_BYTES: usize = 1 << 20;
 /// Bytes that they may take at most, where not even eight draws, a vector of the processor's, fit the cache.
-const MOST_BYTES: usize = 1 << 29;
+const MOST_BYTES: usize = 1 << 27;
+/// Bytes of working memory at most that are held from one call to the next: getting more takes no time beside working on them.
+const MOST_BYTES_HELD: usize = 1 << 26;
 
 #[derive(Debug)]
 struct Output {
@@ -222,10 +224,12 @@ impl HostExecutor for Cpu {
             step.execute(&block(1), inputs(0), memory);
         }
         self.write_outputs(false, &block(1), 0, memory, &mut results);
-        self.memory
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(held);
+        if 8 * held.len() <= MOST_BYTES_HELD {
+            self.memory
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(held);
+        }
         results
     }
 }

@@ -1,0 +1,234 @@
+//! Draws of an approximation in blocks, so that the check of a fit needs no more memory in many dimensions than in few, and a few
+//! vectors where one draw alone is larger than that.
+
+use burn::tensor::Tensor;
+use faer::Mat;
+
+use super::DiagnosisError;
+use super::whitening::Whitening;
+use crate::family::{Approximation, FamilyError};
+use crate::placement::{to_host, to_mat};
+use crate::randomness::{Stream, noise};
+use crate::target::{Batch, Constrained, Target};
+
+/// Numbers that the draws of a block have, about: 16 megabytes.
+pub const BLOCK_NUMBERS: usize = 1 << 21;
+/// Numbers of all draws whose scores are compared: where there are more, some of the coordinates are.
+const COMPARED_NUMBERS: usize = 1 << 23;
+
+/// The draws that a fit is checked with, made anew whenever they are asked for.
+pub struct Blocks<'a> {
+    pub approximation: &'a dyn Approximation,
+    pub seed: u64,
+    /// In all.
+    pub draws: usize,
+    /// In a block; one is made at least.
+    pub at_once: usize,
+}
+
+/// The draws of a block.
+pub struct Block {
+    /// `[S, D]`.
+    pub theta: Tensor<2>,
+    /// The logarithms of their weights among all draws, `[S]`.
+    pub log_base: Vec<f64>,
+}
+
+impl Blocks<'_> {
+    fn size(&self) -> usize {
+        self.at_once.clamp(1, self.draws)
+    }
+
+    /// How many blocks there are.
+    pub fn count(&self) -> usize {
+        self.draws.div_ceil(self.size())
+    }
+
+    /// The draws of a block.
+    ///
+    /// # Errors
+    /// If the approximation cannot be evaluated.
+    pub fn sample(&self, number: usize) -> Result<Block, FamilyError> {
+        let first = number * self.size();
+        let wanted = self.size().min(self.draws - first);
+        let shape = self.approximation.noise_shape(wanted);
+        let placement = self.approximation.placement();
+        let noise = noise(
+            self.seed,
+            Stream::Diagnostics,
+            number as u64,
+            shape,
+            placement,
+        );
+        let sample = self.approximation.sample(&noise)?;
+        let draws = sample.theta.dims()[0];
+        let log_weight = match &sample.log_weight {
+            Some(log_weight) => to_host(log_weight),
+            None => vec![-(draws as f64).ln(); draws],
+        };
+        // A block has the share of its draws.
+        let share = (wanted as f64 / self.draws as f64).ln();
+        Ok(Block {
+            theta: sample.theta,
+            log_base: log_weight.into_iter().map(|w| w + share).collect(),
+        })
+    }
+
+    /// The whitening of the approximation; of one that is no Gaussian from all draws, by coordinates if they are more than a block.
+    ///
+    /// # Errors
+    /// If the approximation cannot be evaluated.
+    pub fn whitening(&self) -> Result<Whitening, FamilyError> {
+        if let Some(whitening) = Whitening::of_gaussian(self.approximation) {
+            return Ok(whitening);
+        }
+        if self.count() == 1 {
+            let Block { theta, log_base } = self.sample(0)?;
+            let weights: Vec<f64> = log_base.iter().map(|w| w.exp()).collect();
+            return Ok(Whitening::estimated(&to_mat(&theta), &weights));
+        }
+        let dimension = self.approximation.dimension();
+        let (mut mean, mut square) = (vec![0.0; dimension], vec![0.0; dimension]);
+        let mut weight_so_far = 0.0;
+        for number in 0..self.count() {
+            let Block { theta, log_base } = self.sample(number)?;
+            let theta = to_host(&theta);
+            for (row, log_weight) in theta.chunks(dimension).zip(log_base) {
+                // The update of West (1979), which does not cancel.
+                let weight = log_weight.exp();
+                weight_so_far += weight;
+                for ((mean, square), value) in mean.iter_mut().zip(&mut square).zip(row) {
+                    let away = value - *mean;
+                    *mean += weight / weight_so_far * away;
+                    *square += weight * away * (value - *mean);
+                }
+            }
+        }
+        let deviation = square.into_iter().map(f64::sqrt).collect();
+        Ok(Whitening::of_coordinates(mean, deviation))
+    }
+}
+
+/// What is known of all draws so far.
+#[derive(Default)]
+pub struct Drawn {
+    /// `[S]`.
+    pub log_base: Vec<f64>,
+    /// log p - log q, `[S]`; minus infinity where p is zero.
+    pub log_ratios: Vec<f64>,
+    /// On the model's scale, without generated quantities.
+    pub constrained: Constrained,
+    /// How many are valid.
+    pub valid: usize,
+    /// Differences of whitened scores, of the valid draws in the coordinates that are compared.
+    pub differences: Rows,
+    /// Those draws, whitened, in the same coordinates.
+    pub whitened: Rows,
+}
+
+/// Scores at the draws of a block, `[S, D]` each.
+pub struct Scores {
+    pub score: Tensor<2>,
+    pub own_score: Tensor<2>,
+    pub valid: Vec<bool>,
+}
+
+impl Drawn {
+    /// Adds a block's densities and values, and gives its scores.
+    ///
+    /// # Errors
+    /// If target or approximation cannot be evaluated.
+    pub fn add(
+        &mut self,
+        target: &dyn Target,
+        approximation: &dyn Approximation,
+        theta: &Tensor<2>,
+        log_base: Vec<f64>,
+    ) -> Result<Scores, DiagnosisError> {
+        let at = target.log_density_and_score(theta, &Batch::Full)?;
+        let log_q = to_host(&approximation.log_prob(theta)?);
+        let log_p = to_host(&at.log_density);
+        let ratio = |(p, q): (&f64, &f64)| match p.is_finite() {
+            true => p - q,
+            false => f64::NEG_INFINITY,
+        };
+        self.log_ratios.extend(log_p.iter().zip(&log_q).map(ratio));
+        self.log_base.extend(log_base);
+        let table = target.constrain_parameters(theta)?;
+        if self.constrained.columns.is_empty() {
+            self.constrained = table;
+        } else {
+            self.constrained.values.extend(table.values);
+        }
+        self.valid += at.valid.iter().filter(|&&valid| valid).count();
+        Ok(Scores {
+            own_score: approximation.score(theta)?,
+            score: at.score,
+            valid: at.valid,
+        })
+    }
+}
+
+/// The coordinates whose scores are compared: all, or in very many dimensions as many as there is room for, evenly spaced.
+pub fn compared(dimension: usize, draws: usize) -> Vec<usize> {
+    let most = (COMPARED_NUMBERS / draws.max(1)).max(1);
+    (0..dimension).step_by(dimension.div_ceil(most)).collect()
+}
+
+/// Rows of some columns of matrices.
+#[derive(Default)]
+pub struct Rows {
+    values: Vec<f64>,
+    columns: usize,
+}
+
+impl Rows {
+    /// Adds points, each a column of a matrix.
+    pub fn push(&mut self, points: &Mat<f64>, columns: &[usize]) {
+        self.columns = columns.len();
+        for point in points.col_iter() {
+            self.values
+                .extend(columns.iter().map(|&column| point[column]));
+        }
+    }
+
+    /// All rows.
+    pub fn matrix(&self) -> Mat<f64> {
+        let rows = self.values.len() / self.columns.max(1);
+        Mat::from_fn(rows, self.columns, |i, j| self.values[i * self.columns + j])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Independent;
+
+    #[test]
+    fn coordinates_are_all_compared_where_there_is_room_and_evenly_spaced_elsewhere() {
+        assert_eq!(compared(3, 4000), [0, 1, 2]);
+        let some = compared(300_000_000, 10);
+        assert!(some.len() * 10 <= COMPARED_NUMBERS && some.len() * 20 > COMPARED_NUMBERS);
+        assert!(*some.last().unwrap() > 299_000_000);
+    }
+
+    #[test]
+    fn blocks_share_the_weight_of_all_draws_and_are_other_draws() {
+        let q = Independent::new(&[1.0, -2.0], &[0.5, 3.0]);
+        let blocks = Blocks {
+            approximation: &q,
+            seed: 1,
+            draws: 7,
+            at_once: 3,
+        };
+        let all: Vec<Block> = (0..blocks.count())
+            .map(|number| blocks.sample(number).unwrap())
+            .collect();
+        assert_eq!(all.len(), 3);
+        let weights = all.iter().flat_map(|block| &block.log_base);
+        let weights: Vec<f64> = weights.map(|w| w.exp()).collect();
+        assert_eq!(weights.len(), 7);
+        assert!(weights.iter().all(|w| (w - 1.0 / 7.0).abs() < 1e-15));
+        assert_ne!(to_host(&all[0].theta), to_host(&all[1].theta));
+    }
+}
