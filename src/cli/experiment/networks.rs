@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use firebrand::core::start::StartOptions;
-use firebrand::core::{Constrained, Ended, Minibatch, Surroundings, fit_within, points, registry};
+use firebrand::core::{
+    Constrained, Ended, Minibatch, Surroundings, TargetError, fit_within, points, registry,
+};
 use firebrand::{Data, FitOptions, Model, Placement, Target};
 
 use crate::cli::Failure;
@@ -85,9 +87,11 @@ impl Lesson<'_> {
             .map_err(|error| failed(&error))?;
         drop(posterior);
         let test = self.model.compile(self.test, self.placement)?;
-        let predicted = test
-            .constrain_until(&theta, self.seed, cancelled)
-            .map_err(|error| failed(&error))?;
+        let predicted = match test.constrain_until(&theta, self.seed, cancelled) {
+            Ok(predicted) => predicted,
+            Err(TargetError::Interrupted) => return Ok(None),
+            Err(error) => return Err(failed(&error)),
+        };
         Ok(Some(Learned {
             predicted,
             ended,
