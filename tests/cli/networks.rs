@@ -68,12 +68,12 @@ fn line(workspace: &Workspace) {
     fs::create_dir_all(&folder).unwrap();
     let write = |name: &str, text: String| fs::write(folder.join(name), text).unwrap();
     let row = |n: i32| format!("{:e} {:e}\n", f64::from(n), f64::from(3 * n - 2));
-    write("data.txt", (0..60).map(row).collect());
+    write("data.txt", (0..240).map(row).collect());
     write("index_features.txt", "0.0\n".into());
     write("index_target.txt", "1\n".into());
     for split in 0..2 {
         let numbers = |is_test: bool| -> String {
-            let of = (0..60).filter(|n| (n % 6 == split) == is_test);
+            let of = (0..240).filter(|n| (n % 6 == split) == is_test);
             of.map(|n| format!("{n}\n")).collect()
         };
         write(&format!("index_train_{split}.txt"), numbers(false));
@@ -92,9 +92,9 @@ fn regressions_are_measured_over_splits() {
     assert!(said.contains("| yacht | 2 | prox-score | "), "{said}");
     let results = workspace.read("out/results.csv");
     for split in 0..2 {
-        let rmse = result(&results, &format!("uci,yacht,prox-score,{split},50,rmse,"));
-        // Of y the standard deviation is 52: a network on a line errs by less than a tenth of it.
-        assert!(rmse < 5.2, "{rmse}");
+        let rmse = result(&results, &format!("uci,yacht,prox-score,{split},200,rmse,"));
+        // Of y the standard deviation is 208, which is the error of who predicts the mean.
+        assert!(rmse < 20.8, "{rmse}");
     }
     run("--only concrete").fails(2, &["concrete", "scripts/uci.sh"]);
     run("--only nothing").fails(2, &["no set"]);
