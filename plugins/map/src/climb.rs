@@ -69,7 +69,7 @@ impl Running for Climb {
         let score = to_host(&at.score);
         if !at.valid[0] || score.iter().any(|s| !s.is_finite()) {
             self.adam.shrink(0.5);
-            let reason = "the log density has no gradient there";
+            let reason = "there are no valid draws: the log density has no gradient at the point";
             return Err(StepError::Recoverable(reason.into()));
         }
         let log_density = to_host(&at.log_density)[0];
