@@ -230,7 +230,12 @@ impl Ready<'_> {
         )?;
         cancelled.store(false, Ordering::Relaxed);
         watch(Event::Checking);
-        let (diagnosis, verdict) = self.check(&mut fit, cancelled);
+        let (diagnosis, mut verdict) = self.check(&mut fit, cancelled);
+        if let Some(caveat) = inference.caveat() {
+            verdict = Verdict::DoNotTrust {
+                because: vec![caveat.into()],
+            };
+        }
         cancelled.store(false, Ordering::Relaxed);
         watch(Event::Drawing);
         let (draws, mut notes) = self.draw(&mut fit, cancelled);

@@ -9,6 +9,7 @@ use firebrand_flow as _;
 use firebrand_gaussian as _;
 use firebrand_gsm as _;
 use firebrand_low_rank as _;
+use firebrand_map as _;
 use firebrand_mixture as _;
 use firebrand_networks as _;
 use firebrand_pathfinder as _;

@@ -58,6 +58,11 @@ pub trait Inference: Send + Sync {
         self.begin(approximation, target, start)
     }
 
+    /// What its result is not, whatever the target, in a sentence that goes into the verdict; `None` for an approximation of the posterior.
+    fn caveat(&self) -> Option<&str> {
+        None
+    }
+
     /// What noise in the scores does to the result, in a sentence; `None` where it averages out.
     fn bias_on_batches(&self) -> Option<&str> {
         None

@@ -78,7 +78,7 @@ fn plugins_are_listed_with_options_and_defaults() {
     };
     assert_eq!(
         names("inference"),
-        ["advi", "bam", "gsm", "pathfinder", "prox-score"]
+        ["advi", "bam", "gsm", "map", "pathfinder", "prox-score"]
     );
     assert_eq!(
         names("family"),

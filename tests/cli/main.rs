@@ -10,6 +10,7 @@ mod fit_output;
 mod general;
 mod libraries;
 mod minibatch;
+mod networks;
 mod plugin_kit;
 mod posteriordb;
 mod predict;

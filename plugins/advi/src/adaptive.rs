@@ -11,7 +11,7 @@ use firebrand_core::start::{
 };
 use firebrand_core::{
     Approximation, InferenceError, Progress, Running, SampleCotangent, StepContext, StepError,
-    StepReport, Stream, into_host, to_host,
+    StepReport, Stream, Structure, into_host, to_host,
 };
 
 use crate::parts;
@@ -23,8 +23,19 @@ const WORTHWHILE: f64 = 0.1;
 const SHORTEST_JUDGED: u64 = 800;
 /// Draws per step: with a quarter of them, flows of splines do not settle.
 const DRAWS: usize = 64;
+/// In very many dimensions an evaluation costs as much as the rest of a step, and steps are averaged anyway.
+const FEW_DRAWS: usize = 2;
 /// Steps in the first epoch.
 const FIRST_EPOCH: u64 = 100;
+/// The same in very many dimensions, on batches of rows.
+const FIRST_WIDE_EPOCH: u64 = 64;
+/// Above this dimension, and with independent coordinates, units are not measured: probes of them cost more than many steps.
+const WIDE: usize = 1000;
+/// How far a mean may move there for one standard deviation of the draws elsewhere, if that is not more: narrow starts say nothing of where a
+/// mean has to go, and at the usual step size this is what networks are trained with (Kingma and Ba 2015).
+const WIDE_MEAN: f64 = 0.05;
+/// The same of the logarithm of a standard deviation.
+const WIDE_LOG_DEVIATION: f64 = 0.5;
 
 /// One step is one stochastic gradient step.
 pub struct Adaptive {
@@ -41,11 +52,18 @@ impl Adaptive {
         approximation: Box<dyn Approximation>,
         options: &AdviOptions,
     ) -> Result<Self, InferenceError> {
-        let scales = parameter_scales(approximation.as_ref())?;
+        let (scales, draws, epoch) = match wide_scales(approximation.as_ref()) {
+            Some(scales) => (scales, FEW_DRAWS, FIRST_WIDE_EPOCH),
+            None => (
+                parameter_scales(approximation.as_ref())?,
+                DRAWS,
+                FIRST_EPOCH,
+            ),
+        };
         Ok(Self {
-            lambda: AveragedLambda::new(approximation, FIRST_EPOCH),
+            lambda: AveragedLambda::new(approximation, epoch),
             adam: Adam::new(scales, options.step_size),
-            draws: options.draws.unwrap_or(DRAWS),
+            draws: options.draws.unwrap_or(draws),
             tolerance: options.tolerance,
             settling: None,
         })
@@ -163,6 +181,19 @@ impl Adaptive {
             _ => Progress::Continue,
         }
     }
+}
+
+/// The units of means and logarithms of standard deviations `[2 D]`, where there are very many.
+fn wide_scales(approximation: &dyn Approximation) -> Option<Vec<f64>> {
+    let dimension = approximation.dimension();
+    let gaussian = approximation.gaussian()?;
+    if dimension <= WIDE || gaussian.structure() != Structure::Diagonal {
+        return None;
+    }
+    let variances = gaussian.covariance().diagonal();
+    let means = variances.iter().map(|v| v.sqrt().max(WIDE_MEAN));
+    let deviations = variances.iter().map(|_| WIDE_LOG_DEVIATION);
+    Some(means.chain(deviations).collect())
 }
 
 impl Running for Adaptive {

@@ -14,7 +14,8 @@ use crate::rounds::Rounds;
 firebrand_core::options! {
     /// Options of `advi`.
     pub struct AdviOptions {
-        /// Draws at first; by default twice the dimension, and at least 256. For adaptive steps: draws per step, 64.
+        /// Draws at first; by default twice the dimension, and at least 256. For adaptive steps: draws per step, 64, or 2 where more than
+        /// 1000 coordinates are independent.
         draws: Option<usize> = None,
         /// Draws at most.
         max_draws: usize = 8192,

@@ -16,11 +16,13 @@ use crate::targets::{Failing, NoisyScores, random_gaussian, skewed};
 
 /// All that holds for every algorithm with a family that it takes. With one that has every Gaussian, or every one of independent
 /// coordinates, that is also how Gaussian targets are fitted, which others are by steps that are exact only on average; and whether noise
-/// in the scores leaves the answer where it is, which need not be.
+/// in the scores leaves the answer where it is, which need not be. An algorithm that says that its result is no approximation of the
+/// posterior is not measured by one.
 pub fn report(inference: &dyn Inference, family: &dyn Family) -> Report {
     let mut report = endings(inference, family);
     let structure = family.capabilities().gaussian;
-    if !matches!(structure, Some(Structure::Diagonal | Structure::Dense)) {
+    let is_gaussian = matches!(structure, Some(Structure::Diagonal | Structure::Dense));
+    if !is_gaussian || inference.caveat().is_some() {
         return report;
     }
     let independent = structure == Some(Structure::Diagonal);

@@ -24,6 +24,8 @@ use crate::patience::{Patience, WANDERING};
 
 /// Steps in the first epoch.
 const FIRST_EPOCH: u64 = 8;
+/// The same in many dimensions on batches of rows, where a few steps have gone nowhere yet.
+const FIRST_EXPLORING_EPOCH: u64 = 64;
 /// Newton's method has long converged after so many steps: it does so quadratically.
 const MAX_NEWTON: usize = 100;
 /// Up to this dimension every coordinate has to have settled; above it, where some are always extreme, their mean square.
@@ -69,6 +71,7 @@ pub struct Independent {
     last_epoch: Option<Vec<f64>>,
     batch: usize,
     patience: Patience,
+    eta: f64,
     tolerance: f64,
     /// Whether means and deviations take steps of their own.
     apart: bool,
@@ -143,16 +146,28 @@ impl Independent {
             approximation,
             batch,
             patience,
+            eta,
             tolerance,
             apart: false,
         })
     }
 
     /// For steps that see other rows of the data each: means and deviations take steps of their own, as in
-    /// [`Exact`](crate::running::Exact::apart).
+    /// [`Exact`](crate::running::Exact::apart). In many dimensions, as networks have, a run hardly gets to where it would wander: there
+    /// steps are as long as lets it get anywhere, and averages take out what noise they bring.
     pub fn on_batches(self) -> Self {
+        let dimension = self.iterate.dimension();
+        let explores = dimension > EVERY_COORDINATE;
+        let (patience, average) = match explores {
+            true => (
+                Patience::exploring(self.eta),
+                LambdaAverage::new(2 * dimension, FIRST_EXPLORING_EPOCH),
+            ),
+            false => (self.patience.on_batches(WANDERING), self.average),
+        };
         Self {
-            patience: self.patience.on_batches(WANDERING),
+            patience,
+            average,
             apart: true,
             ..self
         }

@@ -7,8 +7,10 @@ use firebrand_core::start::{StateReader, StateWriter};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Patience {
     eta: f64,
-    /// The largest eta allowed; it halves with every epoch.
+    /// The largest eta allowed.
     limit: f64,
+    /// What becomes of the limit with every epoch.
+    tightening: f64,
     last_divergence: f64,
     /// Running mean of the score divergence: what remains of it at the fixed point is noise.
     noise: f64,
@@ -30,6 +32,11 @@ pub const WANDERING: f64 = 0.05;
 /// The same where both take one step, whose noise in the mean widens the covariance by as much.
 pub const WIDENING: f64 = 0.01;
 
+/// The same in very many dimensions: means wander by as much as the approximation is wide, and are averaged.
+const EXPLORING: f64 = 1.0;
+/// What eta may be there at most: deviations that begin small then grow by two percent a step, not at once.
+const EXPLORING_LIMIT: f64 = 0.01;
+
 /// A score divergence this many times the last one means that the last step went too far.
 const WORSE: f64 = 1.5;
 const GROWTH: f64 = 1.5;
@@ -43,6 +50,7 @@ impl Patience {
         Self {
             eta,
             limit: 8.0 * eta.max(1.0),
+            tightening: 0.5,
             last_divergence: f64::INFINITY,
             noise: 0.0,
             draws_per_dimension: batch as f64 / dimension as f64,
@@ -57,6 +65,16 @@ impl Patience {
         Self {
             on_batches: Some(share),
             ..self
+        }
+    }
+
+    /// For one coordinate of very many, where steps see other rows of the data each. Nothing is known of how far it is to the fixed point, so
+    /// eta stays as large as noise allows.
+    pub fn exploring(eta: f64) -> Self {
+        Self {
+            limit: EXPLORING_LIMIT * eta,
+            tightening: 1.0,
+            ..Self::new(eta, 1, 1).on_batches(EXPLORING)
         }
     }
 
@@ -108,7 +126,7 @@ impl Patience {
 
     /// An epoch ended.
     pub fn tighten(&mut self) {
-        self.limit *= 0.5;
+        self.limit *= self.tightening;
         self.eta = self.eta.min(self.limit);
     }
 
@@ -165,6 +183,18 @@ mod tests {
         assert_eq!(patience.eta(), 8.0);
         patience.tighten();
         assert_eq!(patience.eta(), 4.0);
+    }
+
+    #[test]
+    fn exploration_begins_carefully_and_is_never_tightened() {
+        let mut patience = Patience::exploring(1.0);
+        patience.learn(1.0);
+        assert_eq!(patience.eta(), 0.01);
+        patience.tighten();
+        (0..200).for_each(|_| patience.learn(1000.0));
+        assert!((patience.eta() - 1e-3).abs() < 1e-9);
+        (0..200).for_each(|_| patience.learn(1.0));
+        assert_eq!(patience.eta(), 0.01);
     }
 
     #[test]

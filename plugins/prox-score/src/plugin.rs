@@ -16,7 +16,8 @@ firebrand_core::options! {
     /// Options of `prox-score`.
     pub struct ProxScoreOptions {
         /// Draws per step; by default twice the dimension, and at least 64 (64 above 1000 dimensions), 256 where the family is no
-        /// Gaussian. Gaussians take no fewer up to there.
+        /// Gaussian. Gaussians take no fewer up to there. On minibatches, whose noise more draws do not lessen, Gaussians with independent
+        /// coordinates take 64, and 2 above 1000 dimensions.
         batch: Option<usize> = None,
         /// The weight of the scores against staying near at first; it adapts.
         eta: f64 = 1.0,
@@ -63,6 +64,10 @@ impl Plugin for ProxScore {
 
 /// Above this dimension Gaussians with any covariance are treated like any family: the closed form decomposes matrices in each step.
 const DENSE_LIMIT: usize = 1000;
+
+/// A draw and its mirror image: in very many dimensions an evaluation costs as much as the rest of a step, and the rows that a step does
+/// not see make more noise than the draws that it does not take.
+const ONE_PAIR: usize = 2;
 
 /// Draws per step for families that are no Gaussians. With 64, flows learn what is in the tails of these draws alone.
 const STOCHASTIC_BATCH: usize = 256;
@@ -127,12 +132,21 @@ impl ProxScore {
             .gaussian()
             .map(|gaussian| gaussian.structure());
         match structure {
-            Some(Structure::Diagonal) => {
+            Some(Structure::Diagonal) if noisy => {
+                let batch = self.options.batch.unwrap_or(match dimension {
+                    ..=DENSE_LIMIT => 64,
+                    _ => ONE_PAIR,
+                });
                 let running = Independent::new(approximation, batch, eta, tolerance)?;
-                return Ok(Box::new(match noisy {
-                    true => running.on_batches(),
-                    false => running,
-                }));
+                return Ok(Box::new(running.on_batches()));
+            }
+            Some(Structure::Diagonal) => {
+                return Ok(Box::new(Independent::new(
+                    approximation,
+                    batch,
+                    eta,
+                    tolerance,
+                )?));
             }
             Some(Structure::Dense) if dimension <= DENSE_LIMIT => {
                 let patience = Patience::new(eta, batch, dimension);

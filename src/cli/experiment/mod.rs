@@ -6,8 +6,11 @@
 mod contest;
 mod figure;
 mod gaussian;
+mod idx;
 mod measures;
 mod mixture;
+mod mnist;
+mod networks;
 mod noise;
 mod plot;
 mod posteriordb;
@@ -15,6 +18,7 @@ mod results;
 mod statistics;
 mod summary;
 mod targets;
+mod uci;
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -35,8 +39,9 @@ Examples:
   firebrand experiment gaussian --out gaussian
   firebrand experiment noise --seeds 3 --out noise
   firebrand experiment posteriordb --posteriordb ~/posteriordb --out posteriordb
+  firebrand experiment mnist --data mnist --out mnist-mlp
 
-All algorithms begin from the same approximation, N(0, I) where nothing else is said, without the search for a start that `firebrand fit`
+But for the two on networks, mnist and uci, all algorithms begin from the same approximation, N(0, I) where nothing else is said, without the search for a start that `firebrand fit`
 has, and take their default options. DIR gets results.csv, a figure for each setting, and summary.md.")]
 pub struct ExperimentArgs {
     #[command(subcommand)]
@@ -65,6 +70,8 @@ Examples:
     Noise(RunArgs),
     #[command(name = "posteriordb")]
     PosteriorDb(posteriordb::PosteriorDbArgs),
+    Mnist(mnist::MnistArgs),
+    Uci(uci::UciArgs),
 }
 
 /// How an experiment is run, whichever it is.
@@ -100,6 +107,8 @@ pub fn run(args: &ExperimentArgs) -> Result<(), Failure> {
         Command::Mixture(args) => mixture::experiment(args.quick).run(args),
         Command::Noise(args) => noise::experiment(args.quick).run(args),
         Command::PosteriorDb(args) => posteriordb::experiment(args)?.run(&args.run),
+        Command::Mnist(args) => mnist::run(args),
+        Command::Uci(args) => uci::run(args),
     }
 }
 
@@ -112,7 +121,7 @@ impl Experiment {
             return Err(Failure::Usage("there is no setting of such a name".into()));
         }
         let interrupted = catch_interrupts()?;
-        let mut results = Results::create(&args.out, self.name)?;
+        let mut results = Results::create(&args.out, self.name, "score_evaluations")?;
         let done = self.fill(&mut results, args.seeds.get(), interrupted)?;
         let summary = summary::write(&args.out, &self, results.rows(), results.ends())?;
         figure::write(&args.out, &self, results.rows())?;

@@ -11,7 +11,8 @@ use crate::cli::Failure;
 pub struct Row {
     pub setting: String,
     pub algorithm: String,
-    pub score_evaluations: u64,
+    /// Score evaluations, or rows that were learned from.
+    pub at: u64,
     pub metric: &'static str,
     pub value: f64,
 }
@@ -32,15 +33,12 @@ pub struct Results {
 }
 
 impl Results {
-    /// Begins `results.csv` in the folder, which is made if it is not there.
-    pub fn create(folder: &Path, experiment: &'static str) -> Result<Self, Failure> {
+    /// Begins `results.csv` in the folder, which is made if it is not there. `at` is what points of a course are counted in.
+    pub fn create(folder: &Path, experiment: &'static str, at: &str) -> Result<Self, Failure> {
         let create = || {
             fs::create_dir_all(folder)?;
             let mut csv = BufWriter::new(File::create(folder.join("results.csv"))?);
-            writeln!(
-                csv,
-                "experiment,setting,algorithm,seed,score_evaluations,metric,value"
-            )?;
+            writeln!(csv, "experiment,setting,algorithm,seed,{at},metric,value")?;
             Ok(csv)
         };
         Ok(Results {
@@ -59,17 +57,17 @@ impl Results {
         seed: u64,
         course: Course,
     ) -> Result<(), Failure> {
-        for (score_evaluations, measured) in course.points {
+        for (at, measured) in course.points {
             for (metric, value) in measured {
                 let experiment = self.experiment;
                 writeln!(
                     self.csv,
-                    "{experiment},{setting},{algorithm},{seed},{score_evaluations},{metric},{value:?}"
+                    "{experiment},{setting},{algorithm},{seed},{at},{metric},{value:?}"
                 )?;
                 self.rows.push(Row {
                     setting: setting.into(),
                     algorithm: algorithm.into(),
-                    score_evaluations,
+                    at,
                     metric,
                     value,
                 });

@@ -62,12 +62,12 @@ fn distinct<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     out
 }
 
-/// The band over seeds at each number of score evaluations.
+/// The band over seeds at each number of score evaluations, or of rows.
 pub fn bands(rows: &[Row], setting: &str, algorithm: &str, metric: &str) -> Vec<(u64, Band)> {
     let mut points: Vec<(u64, f64)> = rows
         .iter()
         .filter(|row| row.setting == setting && row.algorithm == algorithm && row.metric == metric)
-        .map(|row| (row.score_evaluations, row.value))
+        .map(|row| (row.at, row.value))
         .collect();
     points.sort_by_key(|point| point.0);
     points

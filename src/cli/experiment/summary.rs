@@ -56,7 +56,8 @@ fn section(text: &mut String, experiment: &Experiment, setting: &str, rows: &[Ro
     text.push('\n');
 }
 
-fn shown(Band { low, median, high }: Band) -> String {
+/// The median, and the outer tenths.
+pub fn shown(Band { low, median, high }: Band) -> String {
     format!("{} ({} to {})", short(median), short(low), short(high))
 }
 

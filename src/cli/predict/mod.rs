@@ -22,6 +22,9 @@ use clap::{ArgGroup, Args};
 use firebrand::{Quantity, summarize};
 use serde::Serialize;
 
+pub use classification::Classification;
+pub use regression::log_mean_exp;
+
 use super::Failure;
 use super::inputs::Computing;
 use super::progress::catch_interrupts;
