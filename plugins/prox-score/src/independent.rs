@@ -250,7 +250,7 @@ impl Independent {
                 let (score, product) = (deviation * *score / count, deviation * *product / count);
                 if self.apart {
                     let (_, spread) = coordinate_step(0.0, -product, eta)?;
-                    (mean_step(score, eta), spread)
+                    (mean_step(score, self.patience.mean_eta()), spread)
                 } else {
                     coordinate_step(score, -product, eta)?
                 }
@@ -324,7 +324,7 @@ impl Running for Independent {
         let drawn = self.draw(context)?;
         let divergence = self.score_divergence(&drawn);
         let elbo = drawn.log_density / drawn.valid as f64 + self.iterate.entropy();
-        self.patience.learn(divergence);
+        self.patience.learn(divergence, divergence);
         let eta = self.patience.eta();
         let Some(next) = self.solve(drawn) else {
             self.patience.rejected();

@@ -15,6 +15,7 @@ mod frozen;
 mod gaussian;
 mod general;
 mod independent;
+mod noise;
 mod patience;
 mod plugin;
 mod running;

@@ -12,12 +12,17 @@ pub struct Patience {
     /// What becomes of the limit with every epoch.
     tightening: f64,
     last_divergence: f64,
-    /// Running mean of the score divergence: what remains of it at the fixed point is noise.
+    /// Running mean of the noise in the score divergence.
     noise: f64,
     /// Draws in a batch, per dimension.
     draws_per_dimension: f64,
     /// The share of `1 / noise` that eta may be, where steps see other rows of the data each.
     on_batches: Option<f64>,
+    /// How far a mean goes in a step while it explores, in standard deviations of the approximation.
+    stride: f64,
+    /// Eta and its limit for means that take steps of their own.
+    mean_eta: f64,
+    mean_limit: f64,
 }
 
 /// A step is not linear in the scores, so their noise becomes a bias of the covariance, about 1.3 eta times the noise's
@@ -34,6 +39,16 @@ pub const WIDENING: f64 = 0.01;
 
 /// The same in very many dimensions: means wander by as much as the approximation is wide, and are averaged.
 const EXPLORING: f64 = 1.0;
+/// How far a mean goes in a step at first, in standard deviations of the approximation, where noise alone would let it go nowhere: a step
+/// that the size of the noise decides goes the less far the more noise there is.
+const STRIDE: f64 = 0.5;
+/// What becomes of that with every epoch. Epochs double in length, so that steps shorten with the square root of their number, as
+/// averages of stochastic gradient steps ask for (Polyak and Juditsky 1992).
+const SLOWING: f64 = std::f64::consts::FRAC_1_SQRT_2;
+/// The change of a log standard deviation in such a step, beside that of a mean: it does not turn back where it has gone too far.
+const SPREADING: f64 = 0.04;
+/// What eta of a mean may be at most: coordinates move all at once, each as if the others stood still.
+const MEAN_LIMIT: f64 = 0.05;
 /// What eta may be there at most: deviations that begin small then grow by two percent a step, not at once.
 const EXPLORING_LIMIT: f64 = 0.01;
 
@@ -55,6 +70,9 @@ impl Patience {
             noise: 0.0,
             draws_per_dimension: batch as f64 / dimension as f64,
             on_batches: None,
+            stride: 0.0,
+            mean_eta: eta,
+            mean_limit: 8.0 * eta.max(1.0),
         }
     }
 
@@ -69,11 +87,13 @@ impl Patience {
     }
 
     /// For one coordinate of very many, where steps see other rows of the data each. Nothing is known of how far it is to the fixed point, so
-    /// eta stays as large as noise allows.
+    /// eta stays as large as noise allows, and means go at least a share of a standard deviation in every step.
     pub fn exploring(eta: f64) -> Self {
         Self {
             limit: EXPLORING_LIMIT * eta,
             tightening: 1.0,
+            stride: STRIDE,
+            mean_limit: MEAN_LIMIT,
             ..Self::new(eta, 1, 1).on_batches(EXPLORING)
         }
     }
@@ -91,12 +111,20 @@ impl Patience {
         self.eta
     }
 
-    /// Learns the score divergence of the present approximation on fresh draws.
-    pub fn learn(&mut self, divergence: f64) {
+    /// The eta of means, where they take steps of their own.
+    pub fn mean_eta(&self) -> f64 {
+        self.mean_eta
+    }
+
+    /// Learns the score divergence of the present approximation on fresh draws, and how much of it is noise: all of it, where the
+    /// two cannot be told apart.
+    pub fn learn(&mut self, divergence: f64, noise: f64) {
         if let Some(share) = self.on_batches {
             let first = self.noise == 0.0;
             self.noise += if first { 1.0 } else { SHARE } * (divergence - self.noise);
-            self.eta = self.limit.min(share / self.noise);
+            let (unbiased, stride) = (share / self.noise, self.stride / self.noise.sqrt());
+            self.eta = self.limit.min(unbiased.max(SPREADING * stride));
+            self.mean_eta = self.mean_limit.min(unbiased.max(stride));
             return;
         }
         if divergence > WORSE * self.last_divergence {
@@ -104,10 +132,11 @@ impl Patience {
         } else {
             self.eta = (GROWTH * self.eta).min(self.limit);
         }
-        self.noise += SHARE * (divergence - self.noise);
+        self.noise += SHARE * (noise - self.noise);
         let unbiased = BIAS * self.draws_per_dimension / self.noise;
         self.eta = self.eta.min(unbiased.max(SMALLEST));
         self.last_divergence = divergence;
+        self.mean_eta = self.eta;
     }
 
     /// Steps after which what came before is forgotten, several times over: an epoch that is shorter says nothing.
@@ -120,6 +149,7 @@ impl Patience {
     pub fn rejected(&mut self) {
         if self.on_batches.is_some() {
             self.limit = 0.5 * self.eta;
+            self.mean_limit = 0.5 * self.mean_eta;
         }
         self.eta = (0.1 * self.eta).max(SMALLEST);
     }
@@ -127,6 +157,8 @@ impl Patience {
     /// An epoch ended.
     pub fn tighten(&mut self) {
         self.limit *= self.tightening;
+        self.mean_limit *= self.tightening;
+        self.stride *= SLOWING;
         self.eta = self.eta.min(self.limit);
     }
 
@@ -136,6 +168,9 @@ impl Patience {
             .number(self.limit)
             .number(self.last_divergence)
             .number(self.noise)
+            .number(self.stride)
+            .number(self.mean_eta)
+            .number(self.mean_limit)
     }
 
     pub fn restore(&mut self, reader: &mut StateReader<'_>) -> Result<(), InferenceError> {
@@ -143,6 +178,9 @@ impl Patience {
         self.limit = reader.number()?;
         self.last_divergence = reader.number()?;
         self.noise = reader.number()?;
+        self.stride = reader.number()?;
+        self.mean_eta = reader.number()?;
+        self.mean_limit = reader.number()?;
         Ok(())
     }
 }
@@ -158,19 +196,28 @@ mod tests {
     #[test]
     fn eta_grows_while_the_divergence_falls_and_shrinks_when_it_jumps() {
         let mut patience = patience();
-        patience.learn(1.0);
-        patience.learn(0.9);
+        patience.learn(1.0, 1.0);
+        patience.learn(0.9, 0.9);
         assert_eq!(patience.eta(), 2.25);
-        patience.learn(2.0);
+        patience.learn(2.0, 2.0);
         assert_eq!(patience.eta(), 1.125);
+    }
+
+    #[test]
+    fn distance_that_is_no_noise_does_not_keep_eta_small() {
+        let mut patience = Patience::new(1.0, 64, 6);
+        for _ in 0..20 {
+            patience.learn(1e4, 1e-9);
+        }
+        assert_eq!(patience.eta(), 8.0);
     }
 
     #[test]
     fn caution_starts_small_and_stays_below_its_limit() {
         let mut patience = Patience::cautious(1.0, 1000);
-        patience.learn(1.0);
+        patience.learn(1.0, 1.0);
         assert_eq!(patience.eta(), 0.03);
-        (0..20).for_each(|_| patience.learn(1.0));
+        (0..20).for_each(|_| patience.learn(1.0, 1.0));
         assert_eq!(patience.eta(), 0.25);
     }
 
@@ -178,7 +225,7 @@ mod tests {
     fn no_eta_exceeds_the_limit_of_its_epoch() {
         let mut patience = patience();
         for _ in 0..20 {
-            patience.learn(1.0);
+            patience.learn(1.0, 1.0);
         }
         assert_eq!(patience.eta(), 8.0);
         patience.tighten();
@@ -188,24 +235,46 @@ mod tests {
     #[test]
     fn exploration_begins_carefully_and_is_never_tightened() {
         let mut patience = Patience::exploring(1.0);
-        patience.learn(1.0);
+        patience.learn(1.0, 1.0);
         assert_eq!(patience.eta(), 0.01);
         patience.tighten();
-        (0..200).for_each(|_| patience.learn(1000.0));
+        (0..200).for_each(|_| patience.learn(1000.0, 1000.0));
         assert!((patience.eta() - 1e-3).abs() < 1e-9);
-        (0..200).for_each(|_| patience.learn(1.0));
+        (0..200).for_each(|_| patience.learn(1.0, 1.0));
         assert_eq!(patience.eta(), 0.01);
+    }
+
+    #[test]
+    fn however_much_noise_there_is_exploring_means_go_as_far_and_less_far_with_every_epoch() {
+        for noise in [1e3, 1e6] {
+            let mut patience = Patience::exploring(1.0);
+            patience.learn(noise, noise);
+            let stride = patience.mean_eta() * noise.sqrt();
+            assert!((stride - STRIDE).abs() < 1e-9);
+            patience.tighten();
+            patience.tighten();
+            patience.learn(noise, noise);
+            let stride = patience.mean_eta() * noise.sqrt();
+            assert!((stride - 0.5 * STRIDE).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn where_there_is_little_noise_exploring_means_keep_to_steps_that_are_stable_together() {
+        let mut patience = Patience::exploring(1.0);
+        patience.learn(1.0, 1.0);
+        assert_eq!(patience.mean_eta(), MEAN_LIMIT);
     }
 
     #[test]
     fn on_batches_eta_follows_the_noise_and_no_jump_of_it() {
         let mut patience = patience().on_batches(0.05);
-        patience.learn(100.0);
+        patience.learn(100.0, 100.0);
         assert_eq!(patience.eta(), 0.05 / 100.0);
-        patience.learn(300.0);
+        patience.learn(300.0, 300.0);
         assert_eq!(patience.eta(), 0.05 / 120.0);
         patience.rejected();
-        patience.learn(120.0);
+        patience.learn(120.0, 120.0);
         assert_eq!(patience.eta(), 0.5 * 0.05 / 120.0);
     }
 
@@ -213,7 +282,7 @@ mod tests {
     fn a_divergence_that_remains_keeps_eta_small() {
         let mut patience = Patience::new(1.0, 64, 6);
         for _ in 0..100 {
-            patience.learn(14.0);
+            patience.learn(14.0, 14.0);
         }
         assert!((patience.eta() - 0.01 * 64.0 / 6.0 / 14.0).abs() < 1e-6);
         assert!(patience.memory() > 100.0);

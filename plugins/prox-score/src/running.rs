@@ -2,13 +2,14 @@
 
 use faer::Mat;
 use firebrand_core::start::{
-    AveragedGaussian, FactoredGaussian, ScoreMoments, StateReader, StateWriter,
+    AveragedGaussian, Drawn, FactoredGaussian, ScoreMoments, StateReader, StateWriter,
 };
 use firebrand_core::{
     Approximation, InferenceError, Progress, Running, StepContext, StepError, StepReport,
 };
 
 use crate::gaussian::{mean_step, proximal_step};
+use crate::noise::unexplained;
 use crate::patience::Patience;
 
 /// One step solves one proximal problem.
@@ -44,6 +45,15 @@ impl Exact {
         }
     }
 
+    /// How much of the batch's score divergence is noise; `None` where that cannot be told, as with draws missing from the batch.
+    fn noise(&self, drawn: &Drawn, moments: &ScoreMoments) -> Option<f64> {
+        if self.apart || drawn.noise.ncols() != self.batch {
+            return None;
+        }
+        let whitened = self.gaussian.iterate().factor.transpose() * &drawn.at.score;
+        unexplained(&whitened, moments)
+    }
+
     /// Mean and covariance after the step that these moments ask for.
     fn solve(&self, moments: &ScoreMoments) -> Option<(Vec<f64>, Mat<f64>)> {
         let FactoredGaussian { mean, factor } = self.gaussian.iterate();
@@ -68,9 +78,11 @@ impl Running for Exact {
     fn step(&mut self, context: &StepContext<'_>) -> Result<StepReport, StepError> {
         let drawn = self.gaussian.draw(context, self.batch)?;
         let mut diagnostics = self.gaussian.diagnostics(&drawn);
-        self.patience.learn(self.gaussian.score_divergence(&drawn));
-        diagnostics.push(("eta", self.patience.eta()));
         let moments = ScoreMoments::new(self.gaussian.iterate(), &drawn.noise, &drawn.at);
+        let divergence = self.gaussian.score_divergence(&drawn);
+        let noise = self.noise(&drawn, &moments).unwrap_or(divergence);
+        self.patience.learn(divergence, noise.min(divergence));
+        diagnostics.push(("eta", self.patience.eta()));
         let (epochs, length) = (self.gaussian.epochs(), self.gaussian.epoch_length());
         let outcome = match self.solve(&moments) {
             Some((mean, covariance)) => self.gaussian.accept(mean, covariance),
