@@ -58,6 +58,14 @@ impl Outcome {
         outcome
     }
 
+    /// The same, where it cannot have been the user who stopped a fit in the middle of a step.
+    pub fn ended_by_the_clock(mut self) -> Self {
+        if self.row.ended == how(&Ended::Interrupted) {
+            self.row.ended = how(&Ended::OutOfTime);
+        }
+        self
+    }
+
     fn fill(
         &mut self,
         database: &Database,
@@ -139,5 +147,21 @@ fn how(ended: &Ended) -> String {
         Ended::OutOfTime => "out of time".into(),
         Ended::Interrupted => "interrupted".into(),
         Ended::Failed { because } => format!("failed: {because}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_is_not_the_user() {
+        let ended = |how: &str| {
+            let mut outcome = Outcome::failed("eight", "");
+            outcome.row.ended = how.into();
+            outcome.ended_by_the_clock().row.ended
+        };
+        assert_eq!(ended("interrupted"), "out of time");
+        assert_eq!(ended("converged"), "converged");
     }
 }

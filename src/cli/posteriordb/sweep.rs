@@ -214,7 +214,12 @@ impl Sweep<'_> {
             };
             let (options, placement) = (self.options, self.placement);
             let stop = watch.flag();
-            Outcome::of(self.database, chosen, options, placement, stop, &mut hear)
+            let outcome = Outcome::of(self.database, chosen, options, placement, stop, &mut hear);
+            // The flag says that it is time to end, not who said so.
+            match self.interrupted.load(Ordering::Relaxed) {
+                true => outcome,
+                false => outcome.ended_by_the_clock(),
+            }
         })
         .unwrap_or_else(|panic| Outcome::failed(&chosen.name, &format!("it panicked: {panic}")))
     }
