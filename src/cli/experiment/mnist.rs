@@ -85,6 +85,9 @@ pub struct MnistArgs {
     /// What the KL divergence from the prior is multiplied by; 1 is Bayes' rule.
     #[arg(long, value_name = "X", default_value = "0.001", value_parser = discount)]
     kl_discount: f64,
+    /// How many of the 10,000 test images to predict, the first ones.
+    #[arg(long, value_name = "N")]
+    test_images: Option<NonZeroUsize>,
     /// Draws whose probabilities are averaged.
     #[arg(long, value_name = "N", default_value = "10")]
     draws: NonZeroUsize,
@@ -151,11 +154,16 @@ pub fn run(args: &MnistArgs) -> Result<(), Failure> {
     };
     let name = args.network.name();
     let model = Model::parse(&format!("examples/mnist/{name}.stan"), args.network.model());
+    let mut test = read("t10k")?;
+    if let Some(images) = args.test_images {
+        let first: Vec<usize> = (0..images.get().min(test.len())).collect();
+        test = test.chosen(&first);
+    }
     let setup = Setup {
         args,
         model: model?,
         train: read("train")?,
-        test: read("t10k")?,
+        test,
         placement: args.computing.placement()?,
     };
     let most = args.sizes.iter().map(|size| size.get()).max().unwrap_or(0);
