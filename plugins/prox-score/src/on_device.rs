@@ -1,0 +1,246 @@
+//! The iteration of [`Independent`](crate::independent::Independent) with its numbers on the device of the target.
+//!
+//! Noise is made there, scores are used where they are, and so are the parameters and their averages. Of a step the host sees log
+//! densities, a divergence, and whether the next Gaussian is finite; of an epoch its averages, which say whether the run has converged.
+
+use std::cell::OnceCell;
+
+use burn::tensor::Tensor;
+use firebrand_core::start::{
+    IndependentGaussian, LambdaEpoch, PlacedAverage, PlacedGaussian, StateReader, StateWriter,
+    draws_at_once,
+};
+use firebrand_core::{
+    Approximation, Covariance, DeviceNormals, Evaluation, FamilyError, InferenceError, Placement,
+    Progress, Running, StepContext, StepError, StepReport, Stream, tell, to_host,
+};
+
+use crate::coordinates::{coordinate_steps, coordinate_steps_apart};
+use crate::epochs::LastEpoch;
+use crate::independent::independent;
+use crate::patience::Patience;
+use crate::settings::Settings;
+
+/// One step solves one proximal problem in every coordinate, all of them at once.
+pub struct OnDevice {
+    /// Some member of the family: what those that are shown are made of.
+    member: Box<dyn Approximation>,
+    /// The average over the last whole epoch, the iterate while there is none: made when it is first asked for.
+    shown: OnceCell<Box<dyn Approximation>>,
+    placement: Placement,
+    iterate: PlacedGaussian,
+    average: PlacedAverage,
+    last_epoch: LastEpoch,
+    batch: usize,
+    patience: Patience,
+    apart: bool,
+}
+
+/// What a step takes of draws from the iterate: sums over the valid ones, on the device where they are of vectors.
+struct Drawn {
+    draws: usize,
+    valid: usize,
+    /// The sum of their log densities.
+    log_density: f64,
+    /// Of the target's scores, `[1, D]`.
+    score: Tensor<2>,
+    /// Of the scores times the noise of the draws, `[1, D]`.
+    product: Tensor<2>,
+    /// Of the squared differences between the whitened scores of iterate and target, over coordinates too, `[1]`.
+    mismatch: Tensor<1>,
+}
+
+impl Drawn {
+    fn and(self, other: Drawn) -> Drawn {
+        Drawn {
+            draws: self.draws + other.draws,
+            valid: self.valid + other.valid,
+            log_density: self.log_density + other.log_density,
+            score: self.score + other.score,
+            product: self.product + other.product,
+            mismatch: self.mismatch + other.mismatch,
+        }
+    }
+}
+
+impl OnDevice {
+    pub fn new(
+        approximation: Box<dyn Approximation>,
+        settings: Settings,
+    ) -> Result<Self, InferenceError> {
+        let placement = approximation.placement().clone();
+        let start = independent(approximation.as_ref())?;
+        let iterate = PlacedGaussian::place(start, &placement).ok_or_else(|| {
+            let bits = placement.precision.bits();
+            InferenceError::Start(format!("its numbers are out of the range of {bits} bits"))
+        })?;
+        Ok(Self {
+            average: PlacedAverage::new(&iterate, settings.first_epoch),
+            last_epoch: LastEpoch::none(settings.tolerance),
+            iterate,
+            shown: OnceCell::new(),
+            member: approximation,
+            placement,
+            batch: settings.draws,
+            patience: settings.patience,
+            apart: settings.apart,
+        })
+    }
+
+    fn draw(&self, context: &StepContext<'_>) -> Result<Drawn, StepError> {
+        let dimension = self.iterate.dimension();
+        let mut normals =
+            DeviceNormals::new(context.seed, Stream::Draws, context.step, &self.placement);
+        // Antithetic draws come in pairs.
+        let at_once = draws_at_once(dimension, self.batch).next_multiple_of(2);
+        let mut drawn: Option<Drawn> = None;
+        let mut left = self.batch;
+        while left > 0 {
+            let count = at_once.min(left);
+            let some = self.evaluate(normals.take_pairs([count, dimension]), context)?;
+            drawn = Some(match drawn {
+                Some(drawn) => drawn.and(some),
+                None => some,
+            });
+            left -= count;
+        }
+        match drawn {
+            Some(drawn) if 2 * drawn.valid >= drawn.draws => Ok(drawn),
+            drawn => {
+                let (valid, batch) = (drawn.map_or(0, |drawn| drawn.valid), self.batch);
+                let message = format!("only {valid} of {batch} draws are valid");
+                Err(StepError::Recoverable(message))
+            }
+        }
+    }
+
+    /// The draws of some noise `[S, D]`.
+    fn evaluate(&self, noise: Tensor<2>, context: &StepContext<'_>) -> Result<Drawn, StepError> {
+        let draws = noise.dims()[0];
+        let Evaluation {
+            log_density,
+            score,
+            valid,
+        } = context
+            .target
+            .log_density_and_score(&self.iterate.draws(&noise), context.batch)?;
+        let log_density = to_host(&log_density);
+        let is_valid = |s: &usize| valid[*s];
+        let mut mismatch = score.clone() * self.iterate.deviation().clone() + noise.clone();
+        if !(0..draws).all(|s| valid[s]) {
+            let weights = valid.iter().map(|valid| f64::from(u8::from(*valid)));
+            mismatch = mismatch * self.placement.matrix(weights.collect(), [draws, 1]);
+        }
+        Ok(Drawn {
+            draws,
+            valid: (0..draws).filter(is_valid).count(),
+            log_density: (0..draws).filter(is_valid).map(|s| log_density[s]).sum(),
+            mismatch: mismatch.square().sum(),
+            // Scores of invalid draws are zero.
+            product: (score.clone() * noise).sum_dim(0),
+            score: score.sum_dim(0),
+        })
+    }
+
+    /// The mean over valid draws and coordinates of the squared difference between the whitened scores of iterate and target.
+    fn score_divergence(&self, drawn: &Drawn) -> f64 {
+        let mismatch: f64 = to_host(&drawn.mismatch).iter().sum();
+        mismatch / (drawn.valid * self.iterate.dimension()) as f64
+    }
+
+    /// The iterate after a step; `None` where it would not be finite.
+    fn solve(&self, drawn: Drawn) -> Option<PlacedGaussian> {
+        let (eta, count) = (self.patience.eta(), drawn.valid as f64);
+        let deviation = self.iterate.deviation();
+        let mean_score = drawn.score * deviation.clone() / count;
+        let precision = drawn.product * deviation.clone() / -count;
+        let step = match self.apart {
+            true => coordinate_steps_apart(mean_score, precision, self.patience.mean_eta(), eta),
+            false => coordinate_steps(mean_score, precision, eta),
+        };
+        PlacedGaussian::new(
+            step.shift * deviation.clone() + self.iterate.mean().clone(),
+            step.deviation * deviation.clone(),
+        )
+    }
+
+    fn end_epoch(&mut self, epoch: LambdaEpoch, length: u64) -> Progress {
+        let enough = length as f64 >= self.patience.memory();
+        self.patience.tighten();
+        self.last_epoch.end(epoch.lambda, enough)
+    }
+
+    /// What is to be shown.
+    fn show(&self) -> Result<Box<dyn Approximation>, FamilyError> {
+        let (mean, variances): (Vec<f64>, Vec<f64>) = match self.last_epoch.lambda() {
+            Some(lambda) => {
+                let (mean, log_deviation) = lambda.split_at(self.iterate.dimension());
+                let variances = log_deviation.iter().map(|l| (2.0 * l).exp());
+                (mean.to_vec(), variances.collect())
+            }
+            None => {
+                let IndependentGaussian { mean, deviation } = self.iterate.to_host();
+                (mean, deviation.iter().map(|s| s * s).collect())
+            }
+        };
+        let mut shown = self.member.clone_box();
+        shown
+            .gaussian_mut()
+            .ok_or_else(|| FamilyError::Other("the approximation is not a Gaussian".into()))?
+            .set(&mean, &Covariance::Diagonal(variances))?;
+        Ok(shown)
+    }
+}
+
+impl Running for OnDevice {
+    fn step(&mut self, context: &StepContext<'_>) -> Result<StepReport, StepError> {
+        let drawn = self.draw(context)?;
+        let divergence = self.score_divergence(&drawn);
+        let elbo = drawn.log_density / drawn.valid as f64 + self.iterate.entropy();
+        self.patience.learn(divergence, divergence);
+        let eta = self.patience.eta();
+        let Some(next) = self.solve(drawn) else {
+            self.patience.rejected();
+            return Err(StepError::Recoverable("the step is not finite".into()));
+        };
+        self.iterate = next;
+        self.shown.take();
+        let length = self.average.length();
+        let progress = match self.average.push(&self.iterate, elbo) {
+            Some(epoch) => self.end_epoch(epoch, length),
+            None => Progress::Continue,
+        };
+        Ok(StepReport {
+            diagnostics: vec![
+                ("elbo", elbo),
+                ("score_divergence", divergence),
+                ("eta", eta),
+            ],
+            progress,
+        })
+    }
+
+    fn approximation(&self) -> &dyn Approximation {
+        let shown = self.shown.get_or_init(|| match self.show() {
+            Ok(shown) => shown,
+            Err(error) => tell(error.to_string()),
+        });
+        shown.as_ref()
+    }
+
+    fn save(&self) -> Vec<u8> {
+        let writer = self.iterate.save(StateWriter::default());
+        let writer = self.patience.save(self.last_epoch.save(writer));
+        self.average.save(writer).finish()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError> {
+        let mut reader = StateReader::new(state);
+        self.iterate = PlacedGaussian::restored(&mut reader, &self.placement)?;
+        self.last_epoch.restore(&mut reader)?;
+        self.patience.restore(&mut reader)?;
+        self.average.restore(&mut reader, &self.placement)?;
+        self.shown.take();
+        reader.finish()
+    }
+}
