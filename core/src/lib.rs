@@ -56,7 +56,7 @@ pub use minibatch::{Batches, Minibatch};
 pub use options::ron_of as __ron_of;
 pub use options::{OptionField, Options, OptionsError};
 pub use panics::{Panic, caught, tell};
-pub use placement::{Placement, Precision, from_mat, into_host, to_host, to_mat};
+pub use placement::{KEPT_FROM, Placement, Precision, from_mat, into_host, to_host, to_mat};
 pub use randomness::{DeviceNormals, Normals, Stream, generator, noise, normals};
 pub use reference::{Comparison, Deviation, Moments, Reference, Spread};
 pub use registry::{

@@ -6,8 +6,8 @@
 
 mod on_device;
 
-pub(crate) use on_device::seeded;
 pub use on_device::DeviceNormals;
+pub(crate) use on_device::seeded;
 
 use burn::tensor::Tensor;
 use rand::SeedableRng;

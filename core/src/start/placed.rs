@@ -134,8 +134,9 @@ impl PlacedAverage {
     /// length.
     pub fn push(&mut self, iterate: &PlacedGaussian, objective: f64) -> Option<LambdaEpoch> {
         let share = self.epochs.next_share();
-        let towards =
-            |average: &Tensor<2>, value: Tensor<2>| (value - average.clone()) * share + average.clone();
+        let towards = |average: &Tensor<2>, value: Tensor<2>| {
+            (value - average.clone()) * share + average.clone()
+        };
         self.mean = towards(&self.mean, iterate.mean.clone());
         self.log_deviation = towards(&self.log_deviation, iterate.deviation.clone().log());
         let mut epoch = self.epochs.push([], objective)?;
@@ -253,7 +254,10 @@ mod tests {
         let again = PlacedGaussian::restored(&mut reader, &placement).unwrap();
         let mut averaged = PlacedAverage::new(&again, 4);
         averaged.restore(&mut reader, &placement).unwrap();
-        assert_eq!(averaged.save(again.save(StateWriter::default())).finish(), written);
+        assert_eq!(
+            averaged.save(again.save(StateWriter::default())).finish(),
+            written
+        );
         assert_eq!(again.entropy(), here.entropy());
     }
 }

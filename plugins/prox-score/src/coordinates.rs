@@ -28,7 +28,8 @@ pub fn coordinate_steps(mean_score: Tensor<2>, precision: Tensor<2>, eta: f64) -
         let shift = pull.clone() * narrowing.clone();
         let square = shift.clone() * shift;
         let inverse = a.clone().recip();
-        let slope = (square.clone() * narrowing + 1.0) * (4.0 * eta) + inverse.clone() * inverse.clone();
+        let slope =
+            (square.clone() * narrowing + 1.0) * (4.0 * eta) + inverse.clone() * inverse.clone();
         let value = a.clone() * (4.0 * eta) + constant.clone() - square - inverse;
         a = a - value / slope;
     }
@@ -86,13 +87,21 @@ mod tests {
     /// The largest relative differences of shift and deviation from those of `expected`.
     fn differences(solved: &Solved, expected: impl Fn(f64, f64) -> (f64, f64)) -> (f64, f64) {
         let (scores, precisions) = moments();
-        let found = to_host(&solved.shift).into_iter().zip(to_host(&solved.deviation));
+        let found = to_host(&solved.shift)
+            .into_iter()
+            .zip(to_host(&solved.deviation));
         let given = scores.iter().zip(&precisions);
-        found.zip(given).fold((0.0, 0.0), |worst, ((shift, deviation), (s, p))| {
-            let (m, d) = expected(*s, *p);
-            let off = |found: f64, expected: f64| (found - expected).abs() / expected.abs().max(1e-3);
-            (f64::max(worst.0, off(shift, m)), f64::max(worst.1, off(deviation, d)))
-        })
+        found
+            .zip(given)
+            .fold((0.0, 0.0), |worst, ((shift, deviation), (s, p))| {
+                let (m, d) = expected(*s, *p);
+                let off =
+                    |found: f64, expected: f64| (found - expected).abs() / expected.abs().max(1e-3);
+                (
+                    f64::max(worst.0, off(shift, m)),
+                    f64::max(worst.1, off(deviation, d)),
+                )
+            })
     }
 
     #[test]
@@ -102,10 +111,16 @@ mod tests {
             let solve = |p| coordinate_steps(in_row(&scores, p), in_row(&precisions, p), eta);
             let alone = |s, p| coordinate_step(s, p, eta).unwrap();
             let (shift, deviation) = differences(&solve(Precision::F64), alone);
-            assert!(shift < 1e-9 && deviation < 1e-9, "eta {eta}: {shift:e} {deviation:e}");
+            assert!(
+                shift < 1e-9 && deviation < 1e-9,
+                "eta {eta}: {shift:e} {deviation:e}"
+            );
             // Terms up to 1e5 cancel in the root's equation.
             let (shift, deviation) = differences(&solve(Precision::F32), alone);
-            assert!(shift < 1e-3 && deviation < 1e-3, "eta {eta}: {shift:e} {deviation:e}");
+            assert!(
+                shift < 1e-3 && deviation < 1e-3,
+                "eta {eta}: {shift:e} {deviation:e}"
+            );
         }
     }
 
@@ -120,6 +135,9 @@ mod tests {
             (crate::gaussian::mean_step(s, mean_eta), deviation)
         };
         let (shift, deviation) = differences(&solved, alone);
-        assert!(shift < 1e-13 && deviation < 1e-13, "{shift:e} {deviation:e}");
+        assert!(
+            shift < 1e-13 && deviation < 1e-13,
+            "{shift:e} {deviation:e}"
+        );
     }
 }

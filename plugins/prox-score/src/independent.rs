@@ -320,6 +320,21 @@ impl Running for Independent {
 }
 
 #[cfg(test)]
+impl Independent {
+    /// What a step takes of some noise `[D, S]`, and the Gaussian after it.
+    pub fn stepped(
+        &self,
+        noise: &Mat<f64>,
+        context: &StepContext<'_>,
+    ) -> Option<(f64, f64, IndependentGaussian)> {
+        let mut drawn = Drawn::none(self.iterate.dimension());
+        self.evaluate(noise, context, &mut drawn).ok()?;
+        let (log_density, divergence) = (drawn.log_density, self.score_divergence(&drawn));
+        Some((log_density, divergence, self.solve(drawn)?))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -244,3 +244,119 @@ impl Running for OnDevice {
         reader.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::independent::Independent;
+    use faer::Mat;
+    use firebrand_conformance::inference;
+    use firebrand_core::start::Start;
+    use firebrand_core::{
+        Batch, Family, FnTarget, GaussianStart, GaussianTarget, Inference, Requirements, Stop,
+        Target, normals,
+    };
+    use firebrand_gaussian::MeanField;
+
+    /// Outside of the support where the first coordinate is above 3.
+    fn target() -> impl Target {
+        FnTarget::new(4, |x: &[f64], score: &mut [f64]| {
+            let mut sum = 0.0;
+            for (d, (x, score)) in x.iter().zip(score).enumerate() {
+                let pull = 1.0 + d as f64;
+                *score = -pull * x - x.powi(3);
+                sum -= 0.5 * pull * x * x + 0.25 * x.powi(4);
+            }
+            if x[0] > 3.0 { f64::NEG_INFINITY } else { sum }
+        })
+    }
+
+    fn both(settings: &Settings) -> (Independent, OnDevice) {
+        let start = GaussianStart {
+            mean: vec![1.0, -0.5, 0.2, 0.0],
+            covariance: Covariance::Diagonal(vec![1.0, 0.1, 2.0, 0.5]),
+        };
+        let begin = || MeanField.start(4, &start, &Placement::cpu()).unwrap();
+        (
+            Independent::new(begin(), settings.clone()).unwrap(),
+            OnDevice::new(begin(), settings.clone()).unwrap(),
+        )
+    }
+
+    #[test]
+    fn on_the_same_noise_a_step_is_the_one_of_the_host() {
+        let (draws, target) = (6, target());
+        let mut numbers = normals(1, Stream::Other(1), 0, 4 * draws);
+        // This draw is outside of the support.
+        numbers[0] = 2.5;
+        let context = StepContext {
+            target: &target,
+            batch: &Batch::Full,
+            step: 0,
+            seed: 1,
+            stop: Stop::never(),
+        };
+        for settings in [
+            Settings::exact(4, draws, 0.1, 0.01),
+            Settings::on_batches(4, draws, 0.1, 0.01),
+        ] {
+            let (host, device) = both(&settings);
+            let noise = Mat::from_fn(4, draws, |d, s| numbers[4 * s + d]);
+            let (log_density, divergence, next) = host.stepped(&noise, &context).unwrap();
+            let rows = Placement::cpu().matrix(numbers.clone(), [draws, 4]);
+            let drawn = device.evaluate(rows, &context).unwrap();
+            assert_eq!((drawn.valid, drawn.draws), (draws - 1, draws));
+            // A few operations apart in the order of their sums.
+            let close =
+                |a: f64, b: f64| assert!((a - b).abs() < 1e-12 * b.abs().max(1.0), "{a} {b}");
+            close(drawn.log_density, log_density);
+            close(device.score_divergence(&drawn), divergence);
+            let found = device.solve(drawn).unwrap().to_host();
+            for d in 0..4 {
+                close(found.mean[d], next.mean[d]);
+                close(found.deviation[d], next.deviation[d]);
+            }
+        }
+    }
+
+    /// The iteration in any dimension, and on the CPU's device.
+    struct Always;
+
+    impl Inference for Always {
+        fn name(&self) -> &str {
+            "always"
+        }
+
+        fn requires(&self) -> Requirements {
+            Requirements::default()
+        }
+
+        fn max_steps(&self) -> u64 {
+            2040
+        }
+
+        fn begin(
+            &self,
+            approximation: Box<dyn Approximation>,
+            target: &dyn Target,
+            _start: &Start,
+        ) -> Result<Box<dyn Running>, InferenceError> {
+            let settings = Settings::exact(target.dimension(), 64, 1.0, 0.01);
+            Ok(Box::new(OnDevice::new(approximation, settings)?))
+        }
+    }
+
+    #[test]
+    fn seeds_resumption_and_endings() {
+        inference::check(&Always, &MeanField);
+    }
+
+    #[test]
+    fn a_gaussian_target_is_reached() {
+        let covariance = faer::mat![[1.0, 0.7, 0.0], [0.7, 2.0, -0.3], [0.0, -0.3, 0.5]];
+        let target = GaussianTarget::new(&[1.0, -1.0, 0.0], &covariance).unwrap();
+        // Draws are not whitened here, so that deviations have an error: averages over two epochs of which one is twice the other agree within 0.01,
+        // so that the longer one's error is half of that, and the noise of the steps biases variances by a percent.
+        inference::a_gaussian_target_is_reached(&Always, &MeanField, &target, true, 0.03).assert();
+    }
+}
