@@ -108,7 +108,7 @@ def firebrand_step(program, folder, setting, device, gpu):
         command += ["--family", "mean-field", "--inference", "prox-score", "--max-steps", str(steps), "--draws", "2", "--json"]
         command += ["--device", device, "--precision", "f32"]
         output, peak = measured(command, gpu)
-        seconds.append(json.loads(output)["seconds"])
+        seconds.append(json.loads(output)["record"]["outcome"]["ran"]["seconds"])
     return (seconds[1] - seconds[0]) / (setting.many - setting.few), peak
 
 
