@@ -44,7 +44,7 @@ FULL = [
     Setting("resnet101", "resnet(101, 3, {size}, {size}, {classes})", 224, 1000, 32, 4, 24),
     Setting("vit_l_32", "vit(32, 1024, 24, 16, 4096, {size}, {classes})", 224, 1000, 32, 4, 24),
 ]
-SMALL = [Setting("resnet18", "resnet(18, 3, {size}, {size}, {classes})", 32, 10, 2, 1, 3)]
+SMALL = [Setting("resnet18", "resnet(18, 3, {size}, {size}, {classes})", 32, 10, 2, 1, 11)]
 
 
 def write_images(path, rows, columns):

@@ -10,6 +10,7 @@ use firebrand::core::{
     Parameter, Plugin, Precision, Running, StepContext, Stop, TargetError, to_host,
 };
 use firebrand::{DeviceName, Placement, Target};
+use firebrand_advi::{Advi, AdviOptions};
 use firebrand_gaussian::MeanField;
 use firebrand_prox_score::{ProxScore, ProxScoreOptions};
 
@@ -79,19 +80,27 @@ impl Target for Quartic {
     }
 }
 
-/// What the scores of a run are said to be.
+/// What is begun: an algorithm, for exact scores or for those of batches.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Scores {
-    Exact,
-    OnBatches,
+enum Iteration {
+    ProxScore,
+    ProxScoreOnBatches,
+    AdviOnBatches,
 }
 
-fn begun(scores: Scores, target: &dyn Target) -> Box<dyn Running> {
-    let inference = ProxScore::new(ProxScoreOptions {
+const ALL: [Iteration; 3] = [
+    Iteration::ProxScore,
+    Iteration::ProxScoreOnBatches,
+    Iteration::AdviOnBatches,
+];
+
+fn begun(iteration: Iteration, target: &dyn Target) -> Box<dyn Running> {
+    let prox_score = ProxScore::new(ProxScoreOptions {
         batch: Some(2),
         ..ProxScoreOptions::default()
     })
     .unwrap();
+    let advi = Advi::new(AdviOptions::default()).unwrap();
     let dimension = target.dimension();
     let gaussian = GaussianStart {
         mean: vec![0.0; dimension],
@@ -99,9 +108,10 @@ fn begun(scores: Scores, target: &dyn Target) -> Box<dyn Running> {
     };
     let family = MeanField.start(dimension, &gaussian, target.placement());
     let (family, start) = (family.unwrap(), Start::standard(2));
-    let running = match scores {
-        Scores::Exact => inference.begin(family, target, &start),
-        Scores::OnBatches => inference.begin_on_batches(family, target, &start),
+    let running = match iteration {
+        Iteration::ProxScore => prox_score.begin(family, target, &start),
+        Iteration::ProxScoreOnBatches => prox_score.begin_on_batches(family, target, &start),
+        Iteration::AdviOnBatches => advi.begin_on_batches(family, target, &start),
     };
     running.unwrap()
 }
@@ -151,10 +161,10 @@ fn reached(running: &dyn Running, dimension: usize) -> Reached {
 
 #[test]
 fn a_fit_on_the_device_ends_where_that_of_the_host_does() {
-    for scores in [Scores::Exact, Scores::OnBatches] {
+    for iteration in ALL {
         let ends = |placement: &Placement| {
             let target = Quartic::new(KEPT_FROM, placement);
-            let mut running = begun(scores, &target);
+            let mut running = begun(iteration, &target);
             // To the end of the third epoch, and of the first on batches.
             go(running.as_mut(), &target, 0..64);
             reached(running.as_ref(), KEPT_FROM)
@@ -165,10 +175,16 @@ fn a_fit_on_the_device_ends_where_that_of_the_host_does() {
             // Noise is another and independent in each coordinate: six standard errors of the difference of two means.
             let error = host.spread * (2.0 / KEPT_FROM as f64).sqrt();
             let apart = found.narrowing - host.narrowing;
-            assert!(apart.abs() < 6.0 * error, "{scores:?}: {found:?}, {host:?}");
+            assert!(
+                apart.abs() < 6.0 * error,
+                "{iteration:?}: {found:?}, {host:?}"
+            );
             // Sizes of noise have relative standard errors of 0.3 percent; eta, which follows from noise, is in them too.
             for ratio in [found.spread / host.spread, found.shift / host.shift] {
-                assert!((ratio - 1.0).abs() < 0.1, "{scores:?}: {found:?}, {host:?}");
+                assert!(
+                    (ratio - 1.0).abs() < 0.1,
+                    "{iteration:?}: {found:?}, {host:?}"
+                );
             }
         }
     }
@@ -176,14 +192,14 @@ fn a_fit_on_the_device_ends_where_that_of_the_host_does() {
 
 #[test]
 fn a_run_that_was_cut_goes_on_bit_for_bit_whatever_the_generator_was_used_for() {
-    for scores in [Scores::Exact, Scores::OnBatches] {
+    for iteration in ALL {
         for placement in [Precision::F64, Precision::F32].map(devices).concat() {
             let target = Quartic::new(KEPT_FROM, &placement);
             let state = |running: &dyn Running| {
                 let lambda = to_host(&running.approximation().lambda());
                 (running.save(), lambda)
             };
-            let mut whole = begun(scores, &target);
+            let mut whole = begun(iteration, &target);
             let first = go(whole.as_mut(), &target, 0..11);
             let (saved, shown) = state(whole.as_ref());
             let rest = go(whole.as_mut(), &target, 11..30);
@@ -191,9 +207,9 @@ fn a_run_that_was_cut_goes_on_bit_for_bit_whatever_the_generator_was_used_for() 
             let other: Tensor<1> =
                 Tensor::random([100], Distribution::Normal(0.0, 1.0), &placement.device);
             assert!(to_host(&other).iter().all(|x| x.is_finite()));
-            let mut again = begun(scores, &target);
+            let mut again = begun(iteration, &target);
             assert_eq!(go(again.as_mut(), &target, 0..11), first);
-            let mut resumed = begun(scores, &target);
+            let mut resumed = begun(iteration, &target);
             resumed.restore(&saved).unwrap();
             assert!(state(resumed.as_ref()) == (saved, shown));
             assert_eq!(go(resumed.as_mut(), &target, 11..30), rest);

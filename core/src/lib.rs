@@ -55,7 +55,7 @@ pub use minibatch::{Batches, Minibatch};
 #[doc(hidden)]
 pub use options::ron_of as __ron_of;
 pub use options::{OptionField, Options, OptionsError};
-pub use panics::{Panic, caught, tell};
+pub use panics::{Panic, caught};
 pub use placement::{KEPT_FROM, Placement, Precision, from_mat, into_host, to_host, to_mat};
 pub use randomness::{DeviceNormals, Normals, Stream, generator, noise, normals};
 pub use reference::{Comparison, Deviation, Moments, Reference, Spread};

@@ -33,7 +33,7 @@ thread_local! {
 
 /// Panics with an error that a function cannot return. Under [`caught`] without a word on the terminal: what becomes of the error is said
 /// once, by whoever caught it.
-pub fn tell(sentence: String) -> ! {
+pub(crate) fn tell(sentence: String) -> ! {
     match CATCHERS.get() {
         0 => panic!("{sentence}"),
         _ => resume_unwind(Box::new(Sentence(sentence))),

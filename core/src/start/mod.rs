@@ -27,8 +27,10 @@ mod natural;
 mod noise;
 mod paths;
 mod placed;
+mod placed_adam;
 mod service;
 mod settling;
+mod shown;
 mod wide;
 
 pub use adam::{Adam, parameter_scales};
@@ -48,5 +50,7 @@ pub use natural::{Climb, NaturalAscent, ScoreMoments};
 pub use noise::{draws_at_once, enough_draws, whitened};
 pub use paths::{PathResult, follow};
 pub use placed::{PlacedAverage, PlacedGaussian};
+pub use placed_adam::PlacedAdam;
 pub use service::{StartOptions, find_start};
 pub use settling::Settling;
+pub use shown::Shown;

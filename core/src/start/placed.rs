@@ -10,6 +10,7 @@ use burn::tensor::Tensor;
 use super::bytes::{StateReader, StateWriter};
 use super::independent::IndependentGaussian;
 use super::lambda_average::{LambdaAverage, LambdaEpoch};
+use crate::family::Approximation;
 use crate::inference::InferenceError;
 use crate::placement::{Placement, to_host};
 
@@ -18,7 +19,6 @@ use crate::placement::{Placement, to_host};
 pub struct PlacedGaussian {
     mean: Tensor<2>,
     deviation: Tensor<2>,
-    /// Half the log determinant of the covariance.
     log_scale: f64,
 }
 
@@ -38,6 +38,19 @@ impl PlacedGaussian {
             }),
             _ => None,
         }
+    }
+
+    /// Means and deviations of an approximation, where it is.
+    ///
+    /// # Errors
+    /// If it is not a Gaussian, or its numbers are out of the precision's range.
+    pub fn of(approximation: &dyn Approximation) -> Result<Self, InferenceError> {
+        let placement = approximation.placement();
+        let gaussian = IndependentGaussian::of(approximation)?;
+        Self::place(gaussian, placement).ok_or_else(|| {
+            let bits = placement.precision.bits();
+            InferenceError::Start(format!("its numbers are out of the range of {bits} bits"))
+        })
     }
 
     /// A Gaussian of the host, where `placement` says; `None` where its numbers are out of the precision's range.
@@ -74,6 +87,11 @@ impl PlacedGaussian {
     /// `mean + deviation * noise` for noise `[S, D]`.
     pub fn draws(&self, noise: &Tensor<2>) -> Tensor<2> {
         noise.clone() * self.deviation.clone() + self.mean.clone()
+    }
+
+    /// Half the log determinant of the covariance.
+    pub fn log_scale(&self) -> f64 {
+        self.log_scale
     }
 
     /// The entropy.

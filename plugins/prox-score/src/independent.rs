@@ -57,23 +57,6 @@ pub fn coordinate_step(mean_score: f64, precision: f64, eta: f64) -> Option<(f64
     (shift.is_finite() && deviation.is_finite() && deviation > 0.0).then_some((shift, deviation))
 }
 
-/// Means and deviations of an approximation that has them.
-///
-/// # Errors
-/// If it is not a Gaussian.
-pub fn independent(
-    approximation: &dyn Approximation,
-) -> Result<IndependentGaussian, InferenceError> {
-    let gaussian = approximation.gaussian().ok_or_else(|| {
-        InferenceError::Start(format!("`{}` is not a Gaussian", approximation.family()))
-    })?;
-    let variances = gaussian.covariance().diagonal();
-    Ok(IndependentGaussian {
-        mean: gaussian.mean(),
-        deviation: variances.iter().map(|v| v.sqrt()).collect(),
-    })
-}
-
 /// One step solves one proximal problem in every coordinate.
 pub struct Independent {
     /// The average over the last whole epoch; the iterate while there is none.
@@ -135,7 +118,7 @@ impl Independent {
         approximation: Box<dyn Approximation>,
         settings: Settings,
     ) -> Result<Self, InferenceError> {
-        let iterate = independent(approximation.as_ref())?;
+        let iterate = IndependentGaussian::of(approximation.as_ref())?;
         Ok(Self {
             average: LambdaAverage::new(2 * iterate.dimension(), settings.first_epoch),
             last_epoch: LastEpoch::none(settings.tolerance),

@@ -3,30 +3,25 @@
 //! Noise is made there, scores are used where they are, and so are the parameters and their averages. Of a step the host sees log
 //! densities, a divergence, and whether the next Gaussian is finite; of an epoch its averages, which say whether the run has converged.
 
-use std::cell::OnceCell;
-
 use burn::tensor::Tensor;
 use firebrand_core::start::{
-    IndependentGaussian, LambdaEpoch, PlacedAverage, PlacedGaussian, StateReader, StateWriter,
-    draws_at_once,
+    IndependentGaussian, LambdaEpoch, PlacedAverage, PlacedGaussian, Shown, StateReader,
+    StateWriter, draws_at_once,
 };
 use firebrand_core::{
-    Approximation, Covariance, DeviceNormals, Evaluation, FamilyError, InferenceError, Placement,
-    Progress, Running, StepContext, StepError, StepReport, Stream, tell, to_host,
+    Approximation, DeviceNormals, Evaluation, InferenceError, Placement, Progress, Running,
+    StepContext, StepError, StepReport, Stream, to_host,
 };
 
 use crate::coordinates::{coordinate_steps, coordinate_steps_apart};
 use crate::epochs::LastEpoch;
-use crate::independent::independent;
 use crate::patience::Patience;
 use crate::settings::Settings;
 
 /// One step solves one proximal problem in every coordinate, all of them at once.
 pub struct OnDevice {
-    /// Some member of the family: what those that are shown are made of.
-    member: Box<dyn Approximation>,
-    /// The average over the last whole epoch, the iterate while there is none: made when it is first asked for.
-    shown: OnceCell<Box<dyn Approximation>>,
+    /// The average over the last whole epoch; the iterate while there is none.
+    shown: Shown,
     placement: Placement,
     iterate: PlacedGaussian,
     average: PlacedAverage,
@@ -69,17 +64,12 @@ impl OnDevice {
         settings: Settings,
     ) -> Result<Self, InferenceError> {
         let placement = approximation.placement().clone();
-        let start = independent(approximation.as_ref())?;
-        let iterate = PlacedGaussian::place(start, &placement).ok_or_else(|| {
-            let bits = placement.precision.bits();
-            InferenceError::Start(format!("its numbers are out of the range of {bits} bits"))
-        })?;
+        let iterate = PlacedGaussian::of(approximation.as_ref())?;
         Ok(Self {
             average: PlacedAverage::new(&iterate, settings.first_epoch),
             last_epoch: LastEpoch::none(settings.tolerance),
             iterate,
-            shown: OnceCell::new(),
-            member: approximation,
+            shown: Shown::like(approximation),
             placement,
             batch: settings.draws,
             patience: settings.patience,
@@ -169,27 +159,6 @@ impl OnDevice {
         self.patience.tighten();
         self.last_epoch.end(epoch.lambda, enough)
     }
-
-    /// What is to be shown.
-    fn show(&self) -> Result<Box<dyn Approximation>, FamilyError> {
-        let (mean, variances): (Vec<f64>, Vec<f64>) = match self.last_epoch.lambda() {
-            Some(lambda) => {
-                let (mean, log_deviation) = lambda.split_at(self.iterate.dimension());
-                let variances = log_deviation.iter().map(|l| (2.0 * l).exp());
-                (mean.to_vec(), variances.collect())
-            }
-            None => {
-                let IndependentGaussian { mean, deviation } = self.iterate.to_host();
-                (mean, deviation.iter().map(|s| s * s).collect())
-            }
-        };
-        let mut shown = self.member.clone_box();
-        shown
-            .gaussian_mut()
-            .ok_or_else(|| FamilyError::Other("the approximation is not a Gaussian".into()))?
-            .set(&mean, &Covariance::Diagonal(variances))?;
-        Ok(shown)
-    }
 }
 
 impl Running for OnDevice {
@@ -204,7 +173,7 @@ impl Running for OnDevice {
             return Err(StepError::Recoverable("the step is not finite".into()));
         };
         self.iterate = next;
-        self.shown.take();
+        self.shown.outdate();
         let length = self.average.length();
         let progress = match self.average.push(&self.iterate, elbo) {
             Some(epoch) => self.end_epoch(epoch, length),
@@ -221,11 +190,10 @@ impl Running for OnDevice {
     }
 
     fn approximation(&self) -> &dyn Approximation {
-        let shown = self.shown.get_or_init(|| match self.show() {
-            Ok(shown) => shown,
-            Err(error) => tell(error.to_string()),
-        });
-        shown.as_ref()
+        self.shown.get(|| match self.last_epoch.lambda() {
+            Some(lambda) => IndependentGaussian::of_lambda(lambda),
+            None => self.iterate.to_host(),
+        })
     }
 
     fn save(&self) -> Vec<u8> {
@@ -240,7 +208,7 @@ impl Running for OnDevice {
         self.last_epoch.restore(&mut reader)?;
         self.patience.restore(&mut reader)?;
         self.average.restore(&mut reader, &self.placement)?;
-        self.shown.take();
+        self.shown.outdate();
         reader.finish()
     }
 }
@@ -253,8 +221,8 @@ mod tests {
     use firebrand_conformance::inference;
     use firebrand_core::start::Start;
     use firebrand_core::{
-        Batch, Family, FnTarget, GaussianStart, GaussianTarget, Inference, Requirements, Stop,
-        Target, normals,
+        Batch, Covariance, Family, FnTarget, GaussianStart, GaussianTarget, Inference,
+        Requirements, Stop, Target, normals,
     };
     use firebrand_gaussian::MeanField;
 
