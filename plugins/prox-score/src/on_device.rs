@@ -264,9 +264,16 @@ mod tests {
             seed: 1,
             stop: Stop::never(),
         };
+        // Where means and deviations take steps of different lengths.
+        let mut patience = Patience::exploring(1.0);
+        patience.learn(50.0, 50.0);
+        assert!(patience.mean_eta() > patience.eta());
         for settings in [
             Settings::exact(4, draws, 0.1, 0.01),
-            Settings::on_batches(4, draws, 0.1, 0.01),
+            Settings {
+                patience,
+                ..Settings::on_batches(4, draws, 0.1, 0.01)
+            },
         ] {
             let (host, device) = both(&settings);
             let noise = Mat::from_fn(4, draws, |d, s| numbers[4 * s + d]);
