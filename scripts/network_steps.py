@@ -79,7 +79,7 @@ def used_on_gpu(index):
 
 
 def measured(command, gpu):
-    """What a command prints, and the peak of its memory in bytes."""
+    """What a command prints, and the peak of its memory in bytes; none if it fails."""
     before, peak = (used_on_gpu(gpu) if gpu is not None else 0), 0
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     ended = threading.Event()
@@ -95,7 +95,7 @@ def measured(command, gpu):
     _, status, usage = os.wait4(process.pid, 0)
     ended.set()
     if status != 0:
-        sys.exit(f"failed: {' '.join(map(str, command))}")
+        return None
     # In kilobytes on Linux.
     return output, (peak if gpu is not None else 1024 * usage.ru_maxrss)
 
@@ -107,21 +107,24 @@ def firebrand_step(program, folder, setting, device, gpu):
         command = [program, "fit", folder / "model.stan", "--data", folder / "data.json", "--minibatch", f"N={setting.rows}"]
         command += ["--family", "mean-field", "--inference", "prox-score", "--max-steps", str(steps), "--draws", "2", "--json"]
         command += ["--device", device, "--precision", "f32"]
-        output, peak = measured(command, gpu)
+        found = measured(command, gpu)
+        if found is None:
+            sys.exit(f"FAILED: {' '.join(map(str, command))}")
+        output, peak = found
         seconds.append(json.loads(output)["record"]["outcome"]["ran"]["seconds"])
     return (seconds[1] - seconds[0]) / (setting.many - setting.few), peak
 
 
-def torch_step(setting, device):
+def torch_step(setting, device, gpu):
     """The same of a gradient step; none where PyTorch cannot be had."""
     script = pathlib.Path(__file__).with_name("gradient_step.py")
     command = [sys.executable, script, setting.name, "--device", device.replace("libtorch", "cpu"), "--rows", str(setting.rows)]
     command += ["--size", str(setting.size), "--classes", str(setting.classes)]
-    run = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if run.returncode != 0:
+    found = measured(command, gpu)
+    if found is None:
         return None
-    found = json.loads(run.stdout.splitlines()[-1])
-    return found["seconds"], found["peak_bytes"]
+    output, peak = found
+    return json.loads(output.splitlines()[-1])["seconds"], peak
 
 
 def main():
@@ -141,7 +144,7 @@ def main():
         folder = asked.work / setting.name
         write_problem(folder, setting)
         own = firebrand_step(asked.program, folder, setting, asked.device, gpu)
-        other = torch_step(setting, asked.device)
+        other = torch_step(setting, asked.device, gpu)
         complete = complete and other is not None
         for what, unit, row in (("seconds a step", 1, 0), ("peak memory, GB", 1e9, 1)):
             peer = f"{other[row] / unit:.3g} | {own[row] / other[row]:.2f}" if other else "not measured | "
