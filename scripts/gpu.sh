@@ -4,8 +4,9 @@
 #     scripts/gpu.sh ~/libtorch results
 #
 # Set POSTERIORDB to a checkout of PosteriorDB, and ORACLE to a folder of Stan's values (see tests/conformance.rs), for the conformance table
-# and the benchmarks; without them these are skipped, and said to be. DEVICE=libtorch tries the script itself on a machine without a GPU, and
-# SMALL=1 at sizes that take seconds. PROFILE=dev uses what the tests have compiled. The PyTorch steps need a Python that has `torch` and `torchvision`.
+# and the benchmarks, and MNIST to the folder that scripts/mnist.sh makes; without them these are skipped, and said to be. DEVICE=libtorch
+# tries the script itself on a machine without a GPU, and SMALL=1 at sizes that take seconds. PROFILE=dev uses what the tests have compiled.
+# The steps of networks need a Python; for PyTorch's beside them, one that has `torch` and `torchvision`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -46,7 +47,7 @@ eval "$environment"
 
 title 'build'
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
-cargo test --workspace --features tch --profile "$profile" --no-run --bins --test devices --test node_kinds --test libtorch --test conformance
+cargo test --workspace --features tch --profile "$profile" --no-run --bins --test devices --test node_kinds --test libtorch --test on_device --test conformance
 case "$profile" in
     dev) firebrand=$CARGO_TARGET_DIR/debug/firebrand ;;
     *) firebrand=$CARGO_TARGET_DIR/$profile/firebrand && cargo build --workspace --features tch --profile "$profile" ;;
@@ -54,7 +55,7 @@ esac
 
 tests() { cargo test --workspace --features tch --profile "$profile" "$@"; }
 
-step devices tests --test devices --test node_kinds --test libtorch
+step devices tests --test devices --test node_kinds --test libtorch --test on_device
 
 if [ -n "${POSTERIORDB:-}" ] && [ -n "${ORACLE:-}" ]; then
     export FIREBRAND_POSTERIORDB=$POSTERIORDB FIREBRAND_ORACLE=$ORACLE FIREBRAND_DEVICE=$device
@@ -87,14 +88,19 @@ if [ -n "${POSTERIORDB:-}" ]; then
     done
 fi
 
-if "$firebrand" experiment --help 2>&1 | grep -q mnist; then
-    step mnist "$firebrand" experiment mnist ${SMALL:+--smoke} --device "$device" --out "$results/mnist"
+if [ -n "${MNIST:-}" ]; then
+    full=()
+    [ -z "${SMALL:-}" ] || full=(--sizes 200 --seeds 1 --hidden 20 --steps 64 --minibatch 20 --algorithms 'prox-score;map')
+    for network in mlp lenet; do
+        step "mnist-$network" "$firebrand" experiment mnist --data "$MNIST" --network "$network" --out "$results/mnist-$network" \
+            --device "$device" --precision f32 "${full[@]}"
+    done
 else
-    title 'MNIST: SKIPPED, this version of the program has no experiment of that name'
+    title 'MNIST: SKIPPED, set MNIST to the folder that scripts/mnist.sh makes'
 fi
 
-# A gradient step of a network in PyTorch: the peer of `firebrand fit` with a network, `--family mean-field --inference prox-score`.
-step pytorch python3 scripts/gradient_step.py --device "${device/libtorch/cpu}" ${SMALL:+--small}
+# A step of mean-field prox-score on ResNet-101 and ViT-L/32, beside a gradient step in PyTorch.
+step networks python3 scripts/network_steps.py "$firebrand" --device "$device" --work "$results/networks" ${SMALL:+--small}
 
 title "done; failed: ${failed[*]:-none}"
 [ ${#failed[@]} = 0 ]

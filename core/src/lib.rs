@@ -56,8 +56,8 @@ pub use minibatch::{Batches, Minibatch};
 pub use options::ron_of as __ron_of;
 pub use options::{OptionField, Options, OptionsError};
 pub use panics::{Panic, caught};
-pub use placement::{Placement, Precision, from_mat, into_host, to_host, to_mat};
-pub use randomness::{Normals, Stream, generator, noise, normals};
+pub use placement::{KEPT_FROM, Placement, Precision, from_mat, into_host, to_host, to_mat};
+pub use randomness::{DeviceNormals, Normals, Stream, generator, noise, normals};
 pub use reference::{Comparison, Deviation, Moments, Reference, Spread};
 pub use registry::{
     ChoiceError, Chosen, FamilyPlugin, InferencePlugin, NetworkPlugin, Plugin, SourcePlugin,

@@ -48,6 +48,13 @@ pub struct Placement {
     pub precision: Precision,
 }
 
+/// From this dimension on, algorithms that can leave their vectors on a device that is not the host.
+///
+/// On libtorch's CPU, where there is no bus to cross, a step of `prox-score` on two draws is quicker so from ten thousand dimensions on
+/// (`docs/devices.md` has the figures). On a GPU it takes some hundred launches of kernels, a millisecond or a few; in this dimension the host
+/// takes five beside what it copies.
+pub const KEPT_FROM: usize = 65_536;
+
 impl Placement {
     /// The CPU in 64 bits: what everything runs on unless something else is asked for.
     pub fn cpu() -> Self {
@@ -55,6 +62,16 @@ impl Placement {
             device: Device::flex(),
             precision: Precision::F64,
         }
+    }
+
+    /// Whether tensors are where the host's own numbers are: on Burn's CPU backend.
+    pub fn is_host(&self) -> bool {
+        self.device == Device::flex()
+    }
+
+    /// Whether an algorithm does best to leave vectors of this dimension here, and to compute with them here, rather than on the host in 64 bits.
+    pub fn keeps(&self, dimension: usize) -> bool {
+        !self.is_host() && dimension >= KEPT_FROM
     }
 
     /// A vector `[values.len()]`.

@@ -4,6 +4,11 @@
 //! Each triple keys a ChaCha8 generator of its own. Nothing is drawn from a shared, mutable source: how many
 //! numbers one consumer takes cannot change what another one sees.
 
+mod on_device;
+
+pub use on_device::DeviceNormals;
+pub(crate) use on_device::seeded;
+
 use burn::tensor::Tensor;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

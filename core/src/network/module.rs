@@ -1,16 +1,13 @@
 //! Any Burn module as a [`Network`]: its weights as one flat vector, its derivatives from Burn's autodiff.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::{Cotangents, Network, Wanted, WeightTensor};
 use crate::placement::to_host;
-
-/// Burn has one generator of random numbers for a device, so modules are initialised one at a time.
-static INITIALISING: Mutex<()> = Mutex::new(());
+use crate::randomness::seeded;
 
 /// A Burn module whose weights come from outside.
 ///
@@ -164,12 +161,12 @@ impl<M: Module> Parts<M> {
 
     /// Weights as the module initialises them, `[P]`.
     pub(super) fn initial(&self, seed: u64) -> Vec<f64> {
-        let _alone = INITIALISING.lock().unwrap_or_else(PoisonError::into_inner);
         let device = Device::flex();
-        device.seed(seed);
-        let mut values = Values::default();
-        (self.make)(&device).visit(&mut values);
-        values.values
+        seeded(&device, seed, || {
+            let mut values = Values::default();
+            (self.make)(&device).visit(&mut values);
+            values.values
+        })
     }
 
     /// The module with one draw's weights, of `[S, P]`; `tracked` ones have gradients.

@@ -11,8 +11,8 @@ use super::bytes::{StateReader, StateWriter};
 use super::noise::draws_at_once;
 use crate::inference::InferenceError;
 
-const MEAN_DECAY: f64 = 0.9;
-const SQUARE_DECAY: f64 = 0.99;
+pub(super) const MEAN_DECAY: f64 = 0.9;
+pub(super) const SQUARE_DECAY: f64 = 0.99;
 /// Draws and probes that scales of parameters are averaged over.
 const DRAWS: usize = 64;
 const PROBES: usize = 16;

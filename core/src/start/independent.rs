@@ -10,6 +10,8 @@ use faer::{Mat, MatRef};
 
 use super::evaluate::{Evaluate, StartError};
 use super::lbfgs::{Lbfgs, LbfgsOptions, Told};
+use crate::family::Approximation;
+use crate::inference::InferenceError;
 
 /// The ascent ends where a step promises fewer nats than this: fixed draws are no more exact.
 const NEGLIGIBLE_NATS: f64 = 0.01;
@@ -28,6 +30,30 @@ pub struct IndependentGaussian {
 }
 
 impl IndependentGaussian {
+    /// Means and deviations of an approximation, without its correlations.
+    ///
+    /// # Errors
+    /// If it is not a Gaussian.
+    pub fn of(approximation: &dyn Approximation) -> Result<Self, InferenceError> {
+        let gaussian = approximation.gaussian().ok_or_else(|| {
+            InferenceError::Start(format!("`{}` is not a Gaussian", approximation.family()))
+        })?;
+        let variances = gaussian.covariance().diagonal();
+        Ok(IndependentGaussian {
+            mean: gaussian.mean(),
+            deviation: variances.iter().map(|v| v.sqrt()).collect(),
+        })
+    }
+
+    /// From means, then logarithms of standard deviations, `[2 D]`.
+    pub fn of_lambda(lambda: &[f64]) -> Self {
+        let (mean, log_deviation) = lambda.split_at(lambda.len() / 2);
+        IndependentGaussian {
+            mean: mean.to_vec(),
+            deviation: log_deviation.iter().map(|l| l.exp()).collect(),
+        }
+    }
+
     /// D.
     pub fn dimension(&self) -> usize {
         self.mean.len()

@@ -41,6 +41,11 @@ impl LambdaAverage {
         self.length
     }
 
+    /// The share that the next iterate will have in the average.
+    pub fn next_share(&self) -> f64 {
+        1.0 / (self.count + 1) as f64
+    }
+
     /// Whether an epoch has ended yet.
     pub fn has_epoch(&self) -> bool {
         self.last_objective.is_some()
@@ -52,8 +57,8 @@ impl LambdaAverage {
         lambda: impl IntoIterator<Item = f64>,
         objective: f64,
     ) -> Option<LambdaEpoch> {
+        let weight = self.next_share();
         self.count += 1;
-        let weight = 1.0 / self.count as f64;
         self.objective += weight * (objective - self.objective);
         for (average, value) in self.lambda.iter_mut().zip(lambda) {
             *average += weight * (value - *average);

@@ -7,44 +7,28 @@
 
 use burn::tensor::Tensor;
 use firebrand_core::start::{
-    Adam, AveragedLambda, LambdaEpoch, Settling, StateReader, StateWriter, parameter_scales,
+    Adam, AveragedLambda, LambdaEpoch, StateReader, StateWriter, parameter_scales,
 };
 use firebrand_core::{
     Approximation, InferenceError, Progress, Running, SampleCotangent, StepContext, StepError,
     StepReport, Stream, Structure, into_host, to_host,
 };
 
-use crate::parts;
+use crate::judgement::Judgement;
 use crate::plugin::AdviOptions;
+use crate::{parts, wide};
 
-/// A rise of the average ELBO, in nats, from one epoch to the next, above which steps stay as long as they are.
-const WORTHWHILE: f64 = 0.1;
-/// An epoch of fewer steps is too short to say that a run has converged: flows turn slowly.
-const SHORTEST_JUDGED: u64 = 800;
 /// Draws per step: with a quarter of them, flows of splines do not settle.
 const DRAWS: usize = 64;
-/// In very many dimensions an evaluation costs as much as the rest of a step, and steps are averaged anyway.
-const FEW_DRAWS: usize = 2;
 /// Steps in the first epoch.
 const FIRST_EPOCH: u64 = 100;
-/// The same in very many dimensions, on batches of rows.
-const FIRST_WIDE_EPOCH: u64 = 64;
-/// Above this dimension, and with independent coordinates, units are not measured: probes of them cost more than many steps.
-const WIDE: usize = 1000;
-/// How far a mean may move there for one standard deviation of the draws elsewhere, if that is not more: narrow starts say nothing of where a
-/// mean has to go, and at the usual step size this is what networks are trained with (Kingma and Ba 2015).
-const WIDE_MEAN: f64 = 0.05;
-/// The same of the logarithm of a standard deviation.
-const WIDE_LOG_DEVIATION: f64 = 0.5;
 
 /// One step is one stochastic gradient step.
 pub struct Adaptive {
     lambda: AveragedLambda,
     adam: Adam,
     draws: usize,
-    tolerance: f64,
-    /// What says that noisy scores have been averaged enough.
-    settling: Option<Settling>,
+    judgement: Judgement,
 }
 
 impl Adaptive {
@@ -53,7 +37,7 @@ impl Adaptive {
         options: &AdviOptions,
     ) -> Result<Self, InferenceError> {
         let (scales, draws, epoch) = match wide_scales(approximation.as_ref()) {
-            Some(scales) => (scales, FEW_DRAWS, FIRST_WIDE_EPOCH),
+            Some(scales) => (scales, wide::FEW_DRAWS, wide::FIRST_EPOCH),
             None => (
                 parameter_scales(approximation.as_ref())?,
                 DRAWS,
@@ -64,22 +48,20 @@ impl Adaptive {
             lambda: AveragedLambda::new(approximation, epoch),
             adam: Adam::new(scales, options.step_size),
             draws: options.draws.unwrap_or(draws),
-            tolerance: options.tolerance,
-            settling: None,
+            judgement: Judgement::new(options.tolerance),
         })
     }
 
-    /// For steps that see other rows of the data each. Their ELBO is too noisy to say anything: the run has converged when the averages
-    /// of the parameters have settled.
+    /// For steps that see other rows of the data each.
     pub fn on_batches(self) -> Self {
         Self {
-            settling: Some(Settling::default()),
+            judgement: self.judgement.on_batches(),
             ..self
         }
     }
 
     /// The ELBO on fresh draws and its gradient `[lambda]`.
-    fn gradient(&self, context: &StepContext<'_>) -> Result<(f64, Vec<f64>), StepError> {
+    pub(crate) fn gradient(&self, context: &StepContext<'_>) -> Result<(f64, Vec<f64>), StepError> {
         match parts::gradient(self.lambda.iterate(), self.draws, context)? {
             Some(found) => Ok(found),
             None => self.gradient_at_once(context),
@@ -158,28 +140,14 @@ impl Adaptive {
         Ok(epoch)
     }
 
-    /// Ends an epoch: compares its ELBO with the last epoch's.
+    /// Ends an epoch.
     fn end_epoch(&mut self, epoch: &LambdaEpoch) -> Progress {
-        let rise = epoch.last_objective.map(|last| epoch.objective - last);
-        if let Some(settling) = &mut self.settling {
-            let (progress, wanders) =
-                settling.end_epoch(&epoch.lambda, self.adam.scales(), self.tolerance);
-            if wanders {
-                self.adam.shrink(0.5);
-            }
-            return progress;
-        }
-        if rise.is_none_or(|rise| rise < WORTHWHILE) {
+        let length = self.lambda.epoch_length();
+        let (progress, shorter) = self.judgement.end_epoch(epoch, self.adam.scales(), length);
+        if shorter {
             self.adam.shrink(0.5);
         }
-        // The next epoch is twice as long as the one that ended.
-        let settled = self.lambda.epoch_length() >= 2 * SHORTEST_JUDGED;
-        match rise {
-            Some(rise) if settled && rise.abs() < self.tolerance => Progress::Converged(format!(
-                "the average ELBO changed by {rise:.4} nats between two epochs"
-            )),
-            _ => Progress::Continue,
-        }
+        progress
     }
 }
 
@@ -187,12 +155,12 @@ impl Adaptive {
 fn wide_scales(approximation: &dyn Approximation) -> Option<Vec<f64>> {
     let dimension = approximation.dimension();
     let gaussian = approximation.gaussian()?;
-    if dimension <= WIDE || gaussian.structure() != Structure::Diagonal {
+    if dimension <= wide::WIDE || gaussian.structure() != Structure::Diagonal {
         return None;
     }
     let variances = gaussian.covariance().diagonal();
-    let means = variances.iter().map(|v| v.sqrt().max(WIDE_MEAN));
-    let deviations = variances.iter().map(|_| WIDE_LOG_DEVIATION);
+    let means = variances.iter().map(|v| wide::mean_unit(v.sqrt()));
+    let deviations = variances.iter().map(|_| wide::LOG_DEVIATION_UNIT);
     Some(means.chain(deviations).collect())
 }
 
@@ -225,21 +193,14 @@ impl Running for Adaptive {
 
     fn save(&self) -> Vec<u8> {
         let writer = self.lambda.save(StateWriter::default());
-        let writer = self.adam.save(writer);
-        match &self.settling {
-            Some(settling) => settling.save(writer),
-            None => writer,
-        }
-        .finish()
+        self.judgement.save(self.adam.save(writer)).finish()
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError> {
         let mut reader = StateReader::new(state);
         self.lambda.restore(&mut reader)?;
         self.adam.restore(&mut reader)?;
-        if let Some(settling) = &mut self.settling {
-            settling.restore(&mut reader)?;
-        }
+        self.judgement.restore(&mut reader)?;
         reader.finish()
     }
 }

@@ -8,6 +8,7 @@ use firebrand_core::{
 
 use crate::adaptive::Adaptive;
 use crate::natural::Natural;
+use crate::on_device::OnDevice;
 use crate::quasi_newton::QuasiNewton;
 use crate::rounds::Rounds;
 
@@ -92,6 +93,9 @@ impl Inference for Advi {
             {
                 Box::new(QuasiNewton::new(approximation, rounds, start)?)
             }
+            Some(Structure::Diagonal) if approximation.placement().keeps(target.dimension()) => {
+                Box::new(OnDevice::new(approximation, options)?)
+            }
             _ => Box::new(Adaptive::new(approximation, options)?),
         })
     }
@@ -100,9 +104,15 @@ impl Inference for Advi {
     fn begin_on_batches(
         &self,
         approximation: Box<dyn Approximation>,
-        _target: &dyn Target,
+        target: &dyn Target,
         _start: &Start,
     ) -> Result<Box<dyn Running>, InferenceError> {
+        let gaussian = approximation.gaussian();
+        let is_independent = gaussian.is_some_and(|q| q.structure() == Structure::Diagonal);
+        if is_independent && approximation.placement().keeps(target.dimension()) {
+            let running = OnDevice::new(approximation, &self.options)?;
+            return Ok(Box::new(running.on_batches()));
+        }
         let running = Adaptive::new(approximation, &self.options)?;
         Ok(Box::new(running.on_batches()))
     }

@@ -19,17 +19,13 @@ use firebrand_core::{
     StepError, StepReport, Stream, into_host, to_host,
 };
 
+use crate::epochs::LastEpoch;
 use crate::gaussian::{mean_step, positive_root};
-use crate::patience::{Patience, WANDERING};
+use crate::patience::Patience;
+use crate::settings::Settings;
 
-/// Steps in the first epoch.
-const FIRST_EPOCH: u64 = 8;
-/// The same in many dimensions on batches of rows, where a few steps have gone nowhere yet.
-const FIRST_EXPLORING_EPOCH: u64 = 64;
 /// Newton's method has long converged after so many steps: it does so quadratically.
 const MAX_NEWTON: usize = 100;
-/// Up to this dimension every coordinate has to have settled; above it, where some are always extreme, their mean square.
-const EVERY_COORDINATE: usize = 1000;
 
 /// The minimiser of one coordinate's objective, for `E[s]`, p, and eta: the whitened mean and the whitened standard deviation.
 ///
@@ -68,11 +64,9 @@ pub struct Independent {
     iterate: IndependentGaussian,
     /// Of means and log standard deviations, `[2 D]`.
     average: LambdaAverage,
-    last_epoch: Option<Vec<f64>>,
+    last_epoch: LastEpoch,
     batch: usize,
     patience: Patience,
-    eta: f64,
-    tolerance: f64,
     /// Whether means and deviations take steps of their own.
     apart: bool,
 }
@@ -122,55 +116,18 @@ impl Drawn {
 impl Independent {
     pub fn new(
         approximation: Box<dyn Approximation>,
-        batch: usize,
-        eta: f64,
-        tolerance: f64,
+        settings: Settings,
     ) -> Result<Self, InferenceError> {
-        let gaussian = approximation.gaussian().ok_or_else(|| {
-            InferenceError::Start(format!("`{}` is not a Gaussian", approximation.family()))
-        })?;
-        let variances = gaussian.covariance().diagonal();
-        let iterate = IndependentGaussian {
-            mean: gaussian.mean(),
-            deviation: variances.iter().map(|v| v.sqrt()).collect(),
-        };
-        // The noise of one coordinate's precision does not grow with the number of coordinates.
-        let patience = match iterate.dimension() <= EVERY_COORDINATE {
-            true => Patience::new(eta, batch, 1),
-            false => Patience::cautious(eta, batch),
-        };
+        let iterate = IndependentGaussian::of(approximation.as_ref())?;
         Ok(Self {
-            average: LambdaAverage::new(2 * iterate.dimension(), FIRST_EPOCH),
-            last_epoch: None,
+            average: LambdaAverage::new(2 * iterate.dimension(), settings.first_epoch),
+            last_epoch: LastEpoch::none(settings.tolerance),
             iterate,
             approximation,
-            batch,
-            patience,
-            eta,
-            tolerance,
-            apart: false,
+            batch: settings.draws,
+            patience: settings.patience,
+            apart: settings.apart,
         })
-    }
-
-    /// For steps that see other rows of the data each: means and deviations take steps of their own, as in
-    /// [`Exact`](crate::running::Exact::apart). In many dimensions, as networks have, a run hardly gets to where it would wander: there
-    /// steps are as long as lets it get anywhere, and averages take out what noise they bring.
-    pub fn on_batches(self) -> Self {
-        let dimension = self.iterate.dimension();
-        let explores = dimension > EVERY_COORDINATE;
-        let (patience, average) = match explores {
-            true => (
-                Patience::exploring(self.eta),
-                LambdaAverage::new(2 * dimension, FIRST_EXPLORING_EPOCH),
-            ),
-            false => (self.patience.on_batches(WANDERING), self.average),
-        };
-        Self {
-            patience,
-            average,
-            apart: true,
-            ..self
-        }
     }
 
     fn draw(&self, context: &StepContext<'_>) -> Result<Drawn, StepError> {
@@ -281,42 +238,8 @@ impl Independent {
         self.show(mean, variances.collect())?;
         let enough = length as f64 >= self.patience.memory();
         self.patience.tighten();
-        let change = self
-            .last_epoch
-            .as_ref()
-            .map(|last| change(last, &epoch.lambda));
-        self.last_epoch = Some(epoch.lambda);
-        Ok(match change {
-            Some((shift, spread))
-                if enough && shift < self.tolerance && spread < self.tolerance =>
-            {
-                Progress::Converged(format!(
-                    "averages over two epochs agree: means within {shift:.3} standard deviations, standard deviations within \
-                     {:.1}%",
-                    100.0 * spread
-                ))
-            }
-            _ => Progress::Continue,
-        })
+        Ok(self.last_epoch.end(epoch.lambda, enough))
     }
-}
-
-/// How far means and log standard deviations `[2 D]` have moved, in standard deviations: the largest, or in many dimensions the root
-/// mean square.
-fn change(last: &[f64], now: &[f64]) -> (f64, f64) {
-    let dimension = now.len() / 2;
-    let size = |changes: &mut dyn Iterator<Item = f64>| {
-        if dimension <= EVERY_COORDINATE {
-            changes.fold(0.0, |worst: f64, change| worst.max(change.abs()))
-        } else {
-            (changes.map(|change| change * change).sum::<f64>() / dimension as f64).sqrt()
-        }
-    };
-    let deviation = |d: usize| now[dimension + d].exp();
-    (
-        size(&mut (0..dimension).map(|d| (now[d] - last[d]) / deviation(d))),
-        size(&mut (dimension..2 * dimension).map(|d| now[d] - last[d])),
-    )
 }
 
 impl Running for Independent {
@@ -336,7 +259,7 @@ impl Running for Independent {
         let progress = match self.average.push(lambda, elbo) {
             Some(epoch) => self.end_epoch(epoch, length)?,
             None => {
-                if self.last_epoch.is_none() {
+                if self.last_epoch.lambda().is_none() {
                     let variances = next.deviation.iter().map(|s| (2.0 * s.ln()).exp());
                     self.show(&next.mean, variances.collect())?;
                 }
@@ -362,9 +285,8 @@ impl Running for Independent {
         let writer = StateWriter::default()
             .blob(&self.approximation.save())
             .numbers(&self.iterate.mean)
-            .numbers(&self.iterate.deviation)
-            .numbers(self.last_epoch.as_deref().unwrap_or_default());
-        let writer = self.patience.save(writer);
+            .numbers(&self.iterate.deviation);
+        let writer = self.patience.save(self.last_epoch.save(writer));
         self.average.save(writer).finish()
     }
 
@@ -373,10 +295,25 @@ impl Running for Independent {
         self.approximation.restore(reader.blob()?)?;
         self.iterate.mean = reader.numbers()?;
         self.iterate.deviation = reader.numbers()?;
-        self.last_epoch = Some(reader.numbers()?).filter(|epoch| !epoch.is_empty());
+        self.last_epoch.restore(&mut reader)?;
         self.patience.restore(&mut reader)?;
         self.average.restore(&mut reader)?;
         reader.finish()
+    }
+}
+
+#[cfg(test)]
+impl Independent {
+    /// What a step takes of some noise `[D, S]`, and the Gaussian after it.
+    pub fn stepped(
+        &self,
+        noise: &Mat<f64>,
+        context: &StepContext<'_>,
+    ) -> Option<(f64, f64, IndependentGaussian)> {
+        let mut drawn = Drawn::none(self.iterate.dimension());
+        self.evaluate(noise, context, &mut drawn).ok()?;
+        let (log_density, divergence) = (drawn.log_density, self.score_divergence(&drawn));
+        Some((log_density, divergence, self.solve(drawn)?))
     }
 }
 

@@ -11,14 +11,18 @@
 //! family the score and the log density with their pullbacks, so any family will do; Gaussians have their steps solved exactly, those with independent
 //! coordinates in time linear in the dimension.
 
+mod coordinates;
+mod epochs;
 mod frozen;
 mod gaussian;
 mod general;
 mod independent;
 mod noise;
+mod on_device;
 mod patience;
 mod plugin;
 mod running;
+mod settings;
 mod stochastic;
 
 pub use gaussian::{ProximalStep, proximal_step};

@@ -8,8 +8,10 @@ use firebrand_core::{
 
 use crate::general::General;
 use crate::independent::Independent;
+use crate::on_device::OnDevice;
 use crate::patience::{Patience, WANDERING, WIDENING};
 use crate::running::Exact;
+use crate::settings::Settings;
 use crate::stochastic::Stochastic;
 
 firebrand_core::options! {
@@ -132,21 +134,21 @@ impl ProxScore {
             .gaussian()
             .map(|gaussian| gaussian.structure());
         match structure {
-            Some(Structure::Diagonal) if noisy => {
-                let batch = self.options.batch.unwrap_or(match dimension {
-                    ..=DENSE_LIMIT => 64,
-                    _ => ONE_PAIR,
-                });
-                let running = Independent::new(approximation, batch, eta, tolerance)?;
-                return Ok(Box::new(running.on_batches()));
-            }
             Some(Structure::Diagonal) => {
-                return Ok(Box::new(Independent::new(
-                    approximation,
-                    batch,
-                    eta,
-                    tolerance,
-                )?));
+                let settings = match noisy {
+                    true => {
+                        let draws = self.options.batch.unwrap_or(match dimension {
+                            ..=DENSE_LIMIT => 64,
+                            _ => ONE_PAIR,
+                        });
+                        Settings::on_batches(dimension, draws, eta, tolerance)
+                    }
+                    false => Settings::exact(dimension, batch, eta, tolerance),
+                };
+                return Ok(match approximation.placement().keeps(dimension) {
+                    true => Box::new(OnDevice::new(approximation, settings)?),
+                    false => Box::new(Independent::new(approximation, settings)?),
+                });
             }
             Some(Structure::Dense) if dimension <= DENSE_LIMIT => {
                 let patience = Patience::new(eta, batch, dimension);
