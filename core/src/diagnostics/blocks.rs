@@ -2,7 +2,7 @@
 //! vectors where one draw alone is larger than that.
 
 use burn::tensor::Tensor;
-use faer::Mat;
+use faer::{Mat, MatRef};
 
 use super::DiagnosisError;
 use super::whitening::Whitening;
@@ -15,6 +15,8 @@ use crate::target::{Batch, Constrained, Target};
 pub const BLOCK_NUMBERS: usize = 1 << 21;
 /// Numbers of all draws whose scores are compared: where there are more, some of the coordinates are.
 const COMPARED_NUMBERS: usize = 1 << 23;
+/// Coordinates that are compared at most: of a million, so many say what all would.
+const MOST_COMPARED: usize = 1 << 16;
 
 /// The draws that a fit is checked with, made anew whenever they are asked for.
 pub struct Blocks<'a> {
@@ -171,7 +173,7 @@ impl Drawn {
 
 /// The coordinates whose scores are compared: all, or in very many dimensions as many as there is room for, evenly spaced.
 pub fn compared(dimension: usize, draws: usize) -> Vec<usize> {
-    let most = (COMPARED_NUMBERS / draws.max(1)).max(1);
+    let most = (COMPARED_NUMBERS / draws.max(1)).clamp(1, MOST_COMPARED);
     (0..dimension).step_by(dimension.div_ceil(most)).collect()
 }
 
@@ -193,9 +195,9 @@ impl Rows {
     }
 
     /// All rows.
-    pub fn matrix(&self) -> Mat<f64> {
+    pub fn matrix(&self) -> MatRef<'_, f64> {
         let rows = self.values.len() / self.columns.max(1);
-        Mat::from_fn(rows, self.columns, |i, j| self.values[i * self.columns + j])
+        MatRef::from_row_major_slice(&self.values, rows, self.columns)
     }
 }
 
@@ -208,7 +210,9 @@ mod tests {
     fn coordinates_are_all_compared_where_there_is_room_and_evenly_spaced_elsewhere() {
         assert_eq!(compared(3, 4000), [0, 1, 2]);
         let some = compared(300_000_000, 10);
-        assert!(some.len() * 10 <= COMPARED_NUMBERS && some.len() * 20 > COMPARED_NUMBERS);
+        assert!(some.len() <= MOST_COMPARED && some.len() * 2 > MOST_COMPARED);
+        let few = compared(100_000, 4000);
+        assert!(few.len() * 4000 <= COMPARED_NUMBERS && few.len() * 8000 > COMPARED_NUMBERS);
         assert!(*some.last().unwrap() > 299_000_000);
     }
 

@@ -175,7 +175,7 @@ fn measure(
     let smoothed = smooth(&weighted);
     let importance: Vec<f64> = smoothed.log_weights.iter().map(|w| w.exp()).collect();
     let by_weights = errors_by_weights(&constrained, &base, &importance);
-    let scores = compare_scores(&differences.matrix(), &whitened.matrix());
+    let scores = compare_scores(differences.matrix(), whitened.matrix());
     let baseline = Baseline {
         draws: &constrained,
         weights: &base,

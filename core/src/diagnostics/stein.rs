@@ -1,6 +1,6 @@
 //! How the scores of an approximation and its target differ: in size, and in the moments that Stein's identity fixes.
 
-use faer::Mat;
+use faer::MatRef;
 use serde::{Deserialize, Serialize};
 
 /// The median of the square of a standard normal number.
@@ -33,7 +33,10 @@ pub struct ScoreComparison {
 }
 
 /// Compares scores from `difference`, u, and `whitened`, z, both `[S, D]`; `None` without draws.
-pub fn compare_scores(difference: &Mat<f64>, whitened: &Mat<f64>) -> Option<ScoreComparison> {
+pub fn compare_scores(
+    difference: MatRef<'_, f64>,
+    whitened: MatRef<'_, f64>,
+) -> Option<ScoreComparison> {
     let (draws, dimension) = (difference.nrows(), difference.ncols());
     if draws < 2 || dimension == 0 {
         return None;
@@ -87,6 +90,8 @@ fn ratio(residual: f64, error: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use faer::Mat;
+
     use super::*;
     use crate::randomness::{Stream, normals};
 
@@ -96,7 +101,7 @@ mod tests {
         let noise = normals(3, Stream::Diagnostics, 0, 2 * draws);
         let z = Mat::from_fn(draws, 2, |s, d| noise[2 * s + d]);
         let u = Mat::from_fn(draws, 2, |s, d| z[(s, d)] - precision * (z[(s, d)] - shift));
-        compare_scores(&u, &z).unwrap()
+        compare_scores(u.as_ref(), z.as_ref()).unwrap()
     }
 
     #[test]
@@ -129,7 +134,7 @@ mod tests {
     fn one_extreme_draw_moves_the_divergence_but_not_the_robust_one() {
         let z = Mat::<f64>::zeros(1001, 1);
         let u = Mat::from_fn(1001, 1, |s, _| if s == 0 { 1e4 } else { 0.1 });
-        let out = compare_scores(&u, &z).unwrap();
+        let out = compare_scores(u.as_ref(), z.as_ref()).unwrap();
         assert!(out.divergence > 1e4 && out.robust_divergence < 0.03);
     }
 }
