@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 use firebrand_graph::{Array, Expr, Graph, Shape, SourceId};
 use rand_chacha::ChaCha8Rng;
 
+use super::ahead::Ahead;
 use super::dependence::{Access, Region, Remedy};
 use super::lanes::Lanes;
 use super::networks::Built;
@@ -80,6 +81,8 @@ pub struct Interpreter<'p> {
     /// The lanes that are draws, where a block runs for many of them.
     pub(crate) draws: Option<Scope>,
     pub(crate) printed: Vec<String>,
+    /// Outputs of networks that the running loops have found ahead.
+    pub(super) ahead: Vec<Ahead>,
     /// The program's networks, once data are known.
     pub(crate) networks: Arc<Vec<Built>>,
     /// Whether loops may run their iterations together. The other way is slow and obvious: tests compare the two.
@@ -109,6 +112,7 @@ impl<'p> Interpreter<'p> {
             cancelled: None,
             draws: None,
             printed: Vec::new(),
+            ahead: Vec::new(),
             networks: Arc::default(),
             in_lanes: true,
             sources: 0,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::ahead::Calls;
 use super::dependence::{Access, Finished, Region, Remedy};
 use super::expressions::Truth;
 use super::interpreter::{Interpreter, Scope, Staged, Stop};
@@ -64,8 +65,31 @@ impl Interpreter<'_> {
                 return Ok(outcome);
             }
         }
+        let calls = match all_agree {
+            true => self.calls_ahead(variable, at(&lower, 0), longest, body, scope),
+            false => None,
+        };
+        let held = self.ahead.len();
+        let ended = self.in_order((variable, &lower, &trips), calls, body, scope);
+        self.ahead.truncate(held);
+        ended
+    }
+
+    /// Iterations one after the other, each in the lanes that have as many.
+    fn in_order<'b>(
+        &mut self,
+        (variable, lower, trips): (Slot, &Ints, &[usize]),
+        mut calls: Option<Calls<'b>>,
+        body: &'b [Statement],
+        scope: &Scope,
+    ) -> Staged<Outcome> {
+        let longest = trips.iter().copied().max().unwrap_or(0);
+        let all_agree = trips.iter().all(|trip| *trip == longest);
         for step in 0..longest {
             let active = |lane: &u32| step < trips[*lane as usize];
+            if let Some(calls) = &mut calls {
+                self.call_ahead(calls, step)?;
+            }
             let inside = if all_agree || (0..scope.count as u32).all(|lane| active(&lane)) {
                 Arc::clone(scope)
             } else {
@@ -75,7 +99,7 @@ impl Interpreter<'_> {
             let uniform = lower.lanes() == 1;
             let count = if uniform { 1 } else { inside.count };
             let values = (0..count)
-                .map(|lane| at(&lower, origin[lane] as usize) + step as i64)
+                .map(|lane| lower.data[origin[lane] as usize % lower.lanes()] + step as i64)
                 .collect();
             let value = Value::Int(Ints::new([count], values));
             match self.iteration(variable, value, body, &inside)? {

@@ -3,8 +3,9 @@
 //! The same interpreter runs transformed data and generated quantities, where everything is known. Loops run all
 //! their iterations together, as lanes of every value, wherever a concrete dependence test allows it
 //! ([`dependence`]); so a program's size does not grow with its data. Generated quantities have many draws as their
-//! lanes instead ([`draws`]).
+//! lanes instead ([`draws`]), and call networks for many iterations at once ([`ahead`]).
 
+mod ahead;
 mod assignments;
 mod declarations;
 mod dependence;

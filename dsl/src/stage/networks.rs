@@ -153,13 +153,33 @@ impl Interpreter<'_> {
         span: Span,
         scope: &Scope,
     ) -> Staged<Value> {
+        if let Some(found) = self.found_ahead(argument, scope) {
+            return Ok(found);
+        }
         let inputs = self.evaluate(argument, scope)?.to_reals();
+        let weights = self.weights(number, span, scope)?;
+        let outputs = self.outputs(number, &weights, &inputs, argument.span)?;
+        Ok(Value::Real(outputs))
+    }
+
+    /// The weights of a network in the given lanes: `[lanes, weights]`.
+    pub(super) fn weights(&mut self, number: usize, span: Span, scope: &Scope) -> Staged<Expr> {
         let slot = self.program.networks[number].slot;
-        let weights = self.read_variable(slot, &[], span, scope)?.to_reals();
+        Ok(self.read_variable(slot, &[], span, scope)?.to_reals())
+    }
+
+    /// The outputs of a network with weights `[lanes, weights]` at `inputs`, `[lanes, .., inputs]`: `[lanes, .., outputs]`.
+    pub(super) fn outputs(
+        &mut self,
+        number: usize,
+        weights: &Expr,
+        inputs: &Expr,
+        span: Span,
+    ) -> Staged<Expr> {
         let networks = Arc::clone(&self.networks);
         let built = &networks[number];
         self.next_source();
-        let mut shape = self.graph.shape(&inputs);
+        let mut shape = self.graph.shape(inputs);
         let found = shape.pop().unwrap_or(1);
         if found != built.network.inputs() {
             let message = format!(
@@ -167,11 +187,11 @@ impl Interpreter<'_> {
                 self.program.networks[number].name,
                 built.network.inputs()
             );
-            return self.fail(argument.span, message);
+            return self.fail(span, message);
         }
         let rows = shape.iter().product::<usize>();
         let outputs = built.network.outputs();
-        let result = match (&weights, &inputs) {
+        let result = match (weights, inputs) {
             (Expr::Data(weights), Expr::Data(inputs)) if weights.shape()[0] > 1 => {
                 let lanes = weights.shape()[0];
                 let each = rows / shape[0];
@@ -179,13 +199,13 @@ impl Interpreter<'_> {
                 by_lane(built, weights, inputs, each)
             }
             _ => {
-                let weights = self.graph.reshape(&weights, &[built.weights()]);
-                let inputs = self.graph.reshape(&inputs, &[rows, found]);
+                let weights = self.graph.reshape(weights, &[built.weights()]);
+                let inputs = self.graph.reshape(inputs, &[rows, found]);
                 self.graph.apply(&built.function, &weights, &inputs)
             }
         };
         shape.push(outputs);
-        Ok(Value::Real(self.graph.reshape(&result, &shape)))
+        Ok(self.graph.reshape(&result, &shape))
     }
 
     /// The weights that a network was given to begin with.
