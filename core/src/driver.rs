@@ -8,8 +8,7 @@ use course::{Clock, Course};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Checkpoint, Keeper};
-use crate::family::{Approximation, Family, check_dense};
-use crate::gaussian::Structure;
+use crate::family::{Approximation, Family, check_matrices};
 use crate::inference::{Inference, InferenceError, Running, StepContext, StepError, StepReport};
 use crate::lost::Lost;
 use crate::minibatch::{Batches, Minibatch};
@@ -177,9 +176,9 @@ pub fn fit_within(
         return Err(InferenceError::NoParameters);
     }
     // Before a start is searched for, which takes a while in so many dimensions.
-    if family.capabilities().gaussian == Some(Structure::Dense) {
-        check_dense(target.dimension())?;
-    }
+    let dimension = target.dimension();
+    let what = format!("the matrices of `{}`", family.name());
+    check_matrices(&what, dimension, family.matrix_numbers(dimension))?;
     let resumed = surroundings.resume.take();
     let clock = Clock::from(resumed.as_ref().map_or(0.0, |earlier| earlier.seconds));
     let deadline = options.max_seconds.and_then(|limit| clock.at(limit));

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::gaussian::{Gaussian, GaussianStart};
+use crate::gaussian::{Gaussian, GaussianStart, Structure};
 use crate::placement::Placement;
 use crate::start::Start;
 
@@ -38,15 +38,17 @@ pub enum FamilyError {
         /// The operation, as a verb phrase.
         operation: String,
     },
-    /// A matrix of these dimensions is too large to be worked with.
+    /// Matrices that would take too much memory.
     #[error(
-        "a covariance of {dimension} dimensions takes {bytes} bytes, and the time for it grows with the cube of them: matrices are \
-         refused above {MOST_DENSE} dimensions; `mean-field` and `low-rank` grow with the dimension alone"
+        "{what} in {dimension} dimensions would take {bytes} bytes: above {MOST_MATRIX_BYTES} a fit is refused; `mean-field` has no \
+         matrices, and those of `low-rank` grow with the dimension alone"
     )]
     TooLarge {
+        /// What they are.
+        what: String,
         /// The dimension.
         dimension: usize,
-        /// What one matrix of that size takes.
+        /// What one of each would take; algorithms hold several.
         bytes: u128,
     },
     /// The family failed in its own words.
@@ -54,20 +56,38 @@ pub enum FamilyError {
     Other(String),
 }
 
-/// The dimension above which no matrix `[D, D]` is made: it takes 3.2 gigabytes there, and algorithms hold several.
+/// The dimension above which no matrix `[D, D]` is made: it takes 3.2 gigabytes there, algorithms hold several, and the time for it
+/// grows with the cube of the dimension.
 pub const MOST_DENSE: usize = 20_000;
 
-/// Refuses matrices `[D, D]` above [`MOST_DENSE`] dimensions.
+/// Bytes that the matrices of one member of a family may take.
+const MOST_MATRIX_BYTES: u128 = 8 * (MOST_DENSE as u128).pow(2);
+
+/// Refuses a matrix `[D, D]` above [`MOST_DENSE`] dimensions.
 ///
 /// # Errors
 /// [`FamilyError::TooLarge`].
 pub fn check_dense(dimension: usize) -> Result<(), FamilyError> {
-    if dimension <= MOST_DENSE {
+    check_matrices("a covariance", dimension, (dimension as u128).pow(2))
+}
+
+/// Refuses matrices that have more numbers together than one of [`MOST_DENSE`] dimensions.
+///
+/// # Errors
+/// [`FamilyError::TooLarge`].
+pub(crate) fn check_matrices(
+    what: &str,
+    dimension: usize,
+    numbers: u128,
+) -> Result<(), FamilyError> {
+    let bytes = numbers.saturating_mul(8);
+    if bytes <= MOST_MATRIX_BYTES {
         return Ok(());
     }
     Err(FamilyError::TooLarge {
+        what: what.into(),
         dimension,
-        bytes: 8 * (dimension as u128).pow(2),
+        bytes,
     })
 }
 
@@ -118,6 +138,15 @@ pub trait Family: Send + Sync {
     /// What its members can do beyond what every approximation can.
     fn capabilities(&self) -> FamilyCapabilities;
 
+    /// How many numbers the matrices of a member hold in `dimension` dimensions, all together: a fit for which these are too many is refused
+    /// before anything is computed. By default those of a covariance `[D, D]` for a family that has one, and none for others.
+    fn matrix_numbers(&self, dimension: usize) -> u128 {
+        match self.capabilities().gaussian {
+            Some(Structure::Dense) => (dimension as u128).pow(2),
+            Some(Structure::Diagonal | Structure::LowRank) | None => 0,
+        }
+    }
+
     /// The member closest to a Gaussian, in `dimension` dimensions.
     ///
     /// A family that cannot hold the Gaussian exactly takes what it can: a diagonal one takes the variances.
@@ -145,7 +174,7 @@ pub trait Family: Send + Sync {
 #[serde(default)]
 pub struct FamilyCapabilities {
     /// Whether it is a Gaussian, and with which covariances.
-    pub gaussian: Option<crate::gaussian::Structure>,
+    pub gaussian: Option<Structure>,
     /// Whether `score` and `pull_score` are implemented.
     pub score: bool,
 }

@@ -216,6 +216,24 @@ impl Posterior {
         Ok(to_host(&spread(output, draws)))
     }
 
+    /// [`constrain`](Target::constrain) of the first draws, and how many those are: all of them, or once `cancelled` is raised as many as
+    /// are whole by then.
+    ///
+    /// # Errors
+    /// A `theta` of another dimension, and generated quantities that no draw has.
+    pub fn constrain_first(
+        &self,
+        theta: &Tensor<2>,
+        seed: u64,
+        cancelled: &AtomicBool,
+    ) -> Result<(Constrained, usize), TargetError> {
+        let draws = self.check(theta)?;
+        let values = self.constrained(theta, draws)?;
+        let (values, whole) = self.generator.extend(values, theta, seed, cancelled)?;
+        let columns = self.columns.clone();
+        Ok((Constrained { columns, values }, whole))
+    }
+
     fn check(&self, theta: &Tensor<2>) -> Result<usize, TargetError> {
         let [draws, found] = theta.dims();
         if found != self.dimension {
@@ -361,13 +379,11 @@ impl Target for Posterior {
         seed: u64,
         cancelled: &AtomicBool,
     ) -> Result<Constrained, TargetError> {
-        let draws = self.check(theta)?;
-        let values = self.constrained(theta, draws)?;
-        let values = self.generator.extend(values, theta, seed, cancelled)?;
-        Ok(Constrained {
-            columns: self.columns.clone(),
-            values,
-        })
+        let (table, whole) = self.constrain_first(theta, seed, cancelled)?;
+        if whole < theta.dims()[0] {
+            return Err(TargetError::Interrupted);
+        }
+        Ok(table)
     }
 
     fn constrain_parameters(&self, theta: &Tensor<2>) -> Result<Constrained, TargetError> {

@@ -103,3 +103,46 @@ fn a_run_out_of_time_keeps_what_was_done() {
     );
     assert_eq!(json["summary"].as_array().unwrap().len(), 18);
 }
+
+/// Before a start is searched for, which would take minutes in so many dimensions.
+#[test]
+fn families_whose_matrices_are_too_large_are_refused_with_their_bytes() {
+    let workspace = Workspace::new();
+    workspace.file(
+        "wide.stan",
+        "data { int D; } parameters { vector[D] x; } model { x ~ std_normal(); }",
+    );
+    for (dimension, family, bytes) in [
+        // 8 D^2
+        (20_001, "full-rank", "3200320008"),
+        // 8 K D^2
+        (15_000, "mixture", "3600000000"),
+        (
+            12_000,
+            "mixture(components: 3, covariance: diagonal)",
+            "3456000000",
+        ),
+        // 8 D R
+        (100_000, "low-rank(rank: 5000)", "4000000000"),
+    ] {
+        workspace.file("wide.json", &format!(r#"{{"D": {dimension}}}"#));
+        let asked = format!("fit wide.stan --data wide.json --inference advi --family '{family}'");
+        let told = [
+            family.split('(').next().unwrap_or(family),
+            bytes,
+            "mean-field",
+        ];
+        workspace.run(&asked).fails(3, &told);
+    }
+    // A flow has 8 D^2 bytes and the weights of its networks, which are few beside them.
+    workspace.file("wide.json", r#"{"D": 20000}"#);
+    workspace
+        .run("fit wide.stan --data wide.json --inference advi --family flow")
+        .fails(
+            3,
+            &[
+                "the matrices of `flow`",
+                " in 20000 dimensions would take 32",
+            ],
+        );
+}

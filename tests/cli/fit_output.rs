@@ -1,7 +1,4 @@
-use std::process::{Child, Command};
-use std::time::{Duration, Instant};
-
-use crate::workspace::{Ran, Workspace};
+use crate::workspace::Workspace;
 
 const FILES: [&str; 5] = [
     "approximation.ron",
@@ -109,25 +106,6 @@ fn a_folder_that_cannot_be_made_or_written_to_is_refused_before_the_fit() {
         .fails(2, &["cannot write results"]);
 }
 
-/// Sends SIGINT to a fit with `--out out` that would go on for ever, once it is under way.
-#[cfg(unix)]
-fn interrupt(workspace: &Workspace, child: Child) -> Ran {
-    let began = Instant::now();
-    // The folder is made just before the handler of signals; and a start is found within a tenth of a second.
-    while !workspace.path("out").exists() {
-        assert!(
-            began.elapsed() < Duration::from_secs(20),
-            "the fit did not begin"
-        );
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    std::thread::sleep(Duration::from_millis(1500));
-    let id = child.id().to_string();
-    let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
-    assert!(sent.success());
-    child.wait_with_output().unwrap().into()
-}
-
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_keeps_what_was_done() {
@@ -135,7 +113,7 @@ fn an_interrupted_run_keeps_what_was_done() {
     let endless = "--inference 'advi(adaptive: true, tolerance: 1e-12)' --max-steps 1000000000";
     let arguments =
         format!("fit eight.stan --data eight.json {endless} --out out --json --draws 100");
-    let ran = interrupt(&workspace, workspace.command(&arguments).spawn().unwrap());
+    let ran = workspace.interrupt(workspace.command(&arguments).spawn().unwrap());
     let json = ran.json();
     assert_eq!(ran.status, Some(0), "{ran:?}");
     assert_eq!(json["record"]["outcome"]["ran"]["ended"], "interrupted");
@@ -163,7 +141,7 @@ fn generated_quantities_that_take_too_long_can_be_interrupted() {
         .command("fit slow.stan --out out --json")
         .spawn()
         .unwrap();
-    let ran = interrupt(&workspace, child);
+    let ran = workspace.interrupt(child);
     ran.fails(
         0,
         &["note: generated quantities are left out: the run was interrupted"],

@@ -373,3 +373,48 @@ fn a_network_predicts_rows_that_it_has_not_seen() {
     assert!(rmse.as_f64().is_some_and(|rmse| rmse < 0.15), "{rmse}");
     assert_eq!(printed["verdict"]["standing"], "better");
 }
+
+/// A run in `run` of a model that generates `count` random numbers a draw, and how it is predicted from with very many.
+#[cfg(unix)]
+fn interrupted(count: u32, draws: &str) -> (Workspace, Ran) {
+    let workspace = Workspace::new();
+    workspace.file(
+        "long.stan",
+        "data { int K; } parameters { real x; } model { x ~ std_normal(); }\n\
+         generated quantities { real y = 0; for (k in 1:K) y += normal_rng(x, 1); }",
+    );
+    workspace.file("training.json", r#"{"K": 1}"#);
+    workspace.file("test.json", &format!(r#"{{"K": {count}}}"#));
+    workspace
+        .run("fit long.stan --data training.json --out run")
+        .ok();
+    let arguments = format!("predict run --data test.json --draws {draws} --out out --json");
+    let child = workspace.command(&arguments).spawn().expect("the program");
+    let ran = workspace.interrupt(child);
+    (workspace, ran)
+}
+
+#[cfg(unix)]
+#[test]
+fn predictions_that_are_interrupted_keep_the_draws_that_are_whole() {
+    let (workspace, ran) = interrupted(500, "100000000");
+    let printed = ran.json();
+    ran.fails(0, &["note: interrupted, with ", " of 100000000 draws"]);
+    assert_eq!(printed["interrupted_of"], 100_000_000);
+    let draws = column(&workspace.read("out/predictions.csv"), "y").len();
+    assert_eq!(printed["draws"], draws);
+    assert!((1..100_000_000).contains(&draws), "{draws}");
+    assert!(
+        workspace
+            .read("out/prediction.json")
+            .contains("interrupted_of")
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn predictions_that_are_interrupted_before_the_first_draw_leave_no_file() {
+    let (workspace, ran) = interrupted(2_000_000_000, "10");
+    ran.fails(2, &["interrupted, before the first draws"]);
+    assert_eq!(workspace.names("out"), [""; 0]);
+}

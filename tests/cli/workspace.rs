@@ -4,6 +4,8 @@ use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+#[cfg(unix)]
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -134,6 +136,23 @@ impl Workspace {
             .output()
             .expect("the program")
             .into()
+    }
+
+    /// Sends SIGINT to a program with `--out out` that would go on for ever, once it is under way.
+    #[cfg(unix)]
+    pub fn interrupt(&self, child: Child) -> Ran {
+        let began = Instant::now();
+        // The folder is made just before the handler of signals; and a start is found within a tenth of a second.
+        while !self.path("out").exists() {
+            let waited = began.elapsed();
+            assert!(waited < Duration::from_secs(20), "it did not begin");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::thread::sleep(Duration::from_millis(1500));
+        let id = child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status();
+        assert!(sent.expect("a signal").success());
+        child.wait_with_output().expect("the program").into()
     }
 
     /// Runs the program with this text on its standard input.

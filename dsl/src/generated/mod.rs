@@ -131,19 +131,20 @@ impl Generator {
     }
 
     /// Appends generated quantities to the row of each draw, at `theta` on the unconstrained scale: NaN in the draws that the block rejects.
+    /// Gives the rows and how many there are: once `cancelled` is raised, those of the first draws, as far as they are done.
     ///
     /// # Errors
-    /// What the block does wrong, in a sentence, if no draw is spared; and that it was interrupted.
+    /// What the block does wrong, in a sentence, if no draw is spared.
     pub(crate) fn extend(
         &self,
         values: Vec<f64>,
         theta: &Tensor<2>,
         seed: u64,
         cancelled: &AtomicBool,
-    ) -> Result<Vec<f64>, TargetError> {
+    ) -> Result<(Vec<f64>, usize), TargetError> {
         let draws = theta.dims()[0];
         if self.program.generated_quantities.is_empty() || draws == 0 {
-            return Ok(values);
+            return Ok((values, draws));
         }
         let width = values.len() / draws;
         let all = Draws {
@@ -155,9 +156,10 @@ impl Generator {
         };
         let blocks = self.generate_all(&all, draws)?;
         let failed: usize = blocks.iter().map(|block| block.failed).sum();
+        let done: usize = blocks.iter().map(|block| block.draws).sum();
         if let (Some(why), true) = (
             blocks.iter().find_map(|block| block.why.clone()),
-            failed == draws,
+            failed == done,
         ) {
             return Err(TargetError::Model(why));
         }
@@ -171,7 +173,7 @@ impl Generator {
                 draw += 1;
             }
         }
-        Ok(rows)
+        Ok((rows, draw))
     }
 
     fn generated_width(&self) -> usize {
@@ -199,7 +201,7 @@ impl Generator {
             .clamp(1, MOST_DRAWS)
     }
 
-    /// The generated quantities of all draws, block by block.
+    /// The generated quantities of all draws, block by block; of the first blocks, if they were interrupted.
     fn generate_all(&self, all: &Draws, draws: usize) -> Result<Vec<Generated>, TargetError> {
         let size = self.block_size(draws);
         let count = draws.div_ceil(size);
@@ -215,8 +217,11 @@ impl Generator {
                 let first = block * size;
                 let members: Vec<usize> = (first..draws.min(first + size)).collect();
                 let mut generated = Generated::new(first, members.len(), self.generated_width());
-                self.generate(all, &members, &mut generated)?;
-                done.push((block, generated));
+                match self.generate(all, &members, &mut generated) {
+                    Ok(()) => done.push((block, generated)),
+                    Err(TargetError::Interrupted) => return Ok(done),
+                    Err(error) => return Err(error),
+                }
             }
         };
         let parts: Vec<_> = thread::scope(|scope| {
@@ -227,7 +232,11 @@ impl Generator {
         })?;
         let mut blocks: Vec<(usize, Generated)> = parts.into_iter().flatten().collect();
         blocks.sort_by_key(|(block, _)| *block);
-        Ok(blocks.into_iter().map(|(_, generated)| generated).collect())
+        let without_gaps = blocks.into_iter().enumerate();
+        Ok(without_gaps
+            .take_while(|(position, (block, _))| position == block)
+            .map(|(_, (_, generated))| generated)
+            .collect())
     }
 
     /// Generates for these draws, together if that is possible.

@@ -170,3 +170,27 @@ fn a_raised_flag_ends_them_within_a_draw() {
     });
     assert_eq!(ended, Err(TargetError::Interrupted));
 }
+
+#[test]
+fn draws_that_are_whole_when_they_are_interrupted_are_kept() {
+    // The third of four draws never ends; each is a block of its own.
+    let posterior = generating("real u = normal_rng(x, 1); if (y > 1) while (u < 1e300) u += 0;");
+    let at = [0.1, 0.0, 0.2, 0.0, 0.3, 2.0, 0.4, 0.0];
+    let theta = Placement::cpu().matrix(at.to_vec(), [4, 2]);
+    let cancelled = AtomicBool::new(false);
+    let ended = thread::scope(|scope| {
+        let running = scope.spawn(|| posterior.constrain_first(&theta, 1, &cancelled));
+        thread::sleep(std::time::Duration::from_millis(300));
+        cancelled.store(true, Ordering::Relaxed);
+        running.join().expect("no panic")
+    });
+    let (table, whole) = ended.expect("the first draws");
+    assert_eq!((whole, table.draws()), (2, 2));
+    let first = Placement::cpu().matrix(at[..4].to_vec(), [2, 2]);
+    let alone = posterior.constrain(&first, 1).expect("two draws that end");
+    assert_eq!(table.values, alone.values);
+    assert_eq!(
+        posterior.constrain_until(&theta, 1, &cancelled),
+        Err(TargetError::Interrupted)
+    );
+}

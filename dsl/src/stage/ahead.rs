@@ -114,8 +114,7 @@ impl Interpreter<'_> {
             let mut shape = vec![1];
             shape.extend(self.graph.shape(&inputs));
             let inputs = self.graph.reshape(&inputs, &shape);
-            let outputs =
-                self.outputs(call.network, &weights, &inputs, call.argument.span)?;
+            let outputs = self.outputs(call.network, &weights, &inputs, call.argument.span)?;
             if let Expr::Data(outputs) = outputs {
                 self.ahead.push(Ahead {
                     argument: place_of(call.argument),
@@ -164,7 +163,11 @@ impl Interpreter<'_> {
     /// What a call gives in the running iteration, if it was made ahead.
     pub(super) fn found_ahead(&mut self, argument: &Expression, scope: &Scope) -> Option<Value> {
         let place = place_of(argument);
-        let held = self.ahead.iter().rev().find(|held| held.argument == place)?;
+        let held = self
+            .ahead
+            .iter()
+            .rev()
+            .find(|held| held.argument == place)?;
         let shape = held.outputs.shape();
         let (draws, iterations) = (shape[0], shape[1]);
         let each: usize = shape[2..].iter().product();

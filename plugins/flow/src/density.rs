@@ -47,6 +47,11 @@ impl FlowDensity {
         lambda
     }
 
+    /// How many parameters all layers have.
+    pub fn layer_parameters(&self) -> usize {
+        self.layers.iter().map(Coupling::parameters).sum()
+    }
+
     fn first_layer(&self) -> usize {
         self.dimension + self.scale.parameters()
     }
@@ -81,8 +86,7 @@ impl Formulas for FlowDensity {
     }
 
     fn parameters(&self) -> usize {
-        let layers = self.layers.iter().map(Coupling::parameters);
-        self.first_layer() + layers.sum::<usize>()
+        self.first_layer() + self.layer_parameters()
     }
 
     /// The normal log density of the noise that leads to theta, plus the log determinant of the way there.

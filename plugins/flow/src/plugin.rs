@@ -63,6 +63,13 @@ impl Family for Flow {
         }
     }
 
+    /// The square root `[D, D]` of the covariance that is bent, which it begins with even where coordinates are independent, and the weights
+    /// of the layers' networks.
+    fn matrix_numbers(&self, dimension: usize) -> u128 {
+        let density = FlowDensity::new(&self.options, dimension);
+        (dimension as u128).pow(2) + density.layer_parameters() as u128
+    }
+
     fn start(
         &self,
         dimension: usize,

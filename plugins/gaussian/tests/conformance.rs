@@ -138,7 +138,7 @@ fn a_matrix_of_too_many_dimensions_is_refused_with_its_size() {
     let message = refused.err().map(|error| error.to_string());
     let message = message.expect("seven gigabytes are not taken");
     assert!(
-        message.contains("30000 dimensions takes 7200000000 bytes"),
+        message.contains("30000 dimensions would take 7200000000 bytes"),
         "{message}"
     );
     assert!(message.contains("`mean-field`"), "{message}");

@@ -48,6 +48,11 @@ impl Family for LowRankFamily {
         }
     }
 
+    /// The factor `[D, R]`.
+    fn matrix_numbers(&self, dimension: usize) -> u128 {
+        dimension as u128 * self.rank.min(dimension) as u128
+    }
+
     fn start(
         &self,
         dimension: usize,

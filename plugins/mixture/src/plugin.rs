@@ -82,6 +82,13 @@ impl Family for Mixture {
         }
     }
 
+    /// The square root `[D, D]` of each component's covariance, which it begins with even where coordinates are independent.
+    fn matrix_numbers(&self, dimension: usize) -> u128 {
+        (dimension as u128)
+            .pow(2)
+            .saturating_mul(self.options.components as u128)
+    }
+
     /// A mixture with the Gaussian's mean and covariance, its components a little apart.
     fn start(
         &self,

@@ -16,16 +16,20 @@ const BLOCK: usize = 1024;
 /// Numbers at most that a block holds, of parameters or of quantities.
 const NUMBERS: usize = 1 << 22;
 
-/// Draws of everything that the model computes of its parameters. Blocks are independent draws; so those that there are when `cancelled`
-/// is raised are draws of the same distribution, and are kept.
+/// What was drawn.
+pub struct Drawn {
+    /// The draws of generated quantities.
+    pub table: Constrained,
+    /// How many draws were to be made, if the drawing was interrupted before it had them.
+    pub interrupted_of: Option<usize>,
+}
+
+/// Draws of everything that the model computes of its parameters. Draws are independent of each other; so those that there are when
+/// `cancelled` is raised are draws of the same distribution, and are kept.
 ///
 /// # Errors
 /// A model that generates nothing, or cannot; and an interruption before anything is there.
-pub fn draw(
-    restored: &Restored,
-    count: usize,
-    cancelled: &AtomicBool,
-) -> Result<Constrained, Failure> {
+pub fn draw(restored: &Restored, count: usize, cancelled: &AtomicBool) -> Result<Drawn, Failure> {
     let posterior = &restored.posterior;
     let generates = |block| block == Block::GeneratedQuantities;
     if !posterior.parameters().iter().any(|p| generates(p.block)) {
@@ -41,30 +45,34 @@ pub fn draw(
     let block = (NUMBERS / width.max(restored.dimension()).max(1)).clamp(1, BLOCK);
     let bar = ProgressBar::new(count as u64);
     bar.set_style(style("{spinner} {bar:30} {pos} of {len} draws [{elapsed}]"));
-    let mut all = Constrained::default();
+    let mut table = Constrained::default();
+    let mut done = 0;
     for (step, first) in (0..count).step_by(block).enumerate() {
         let some = block.min(count - first);
-        match generated(restored, some, step as u64, cancelled) {
-            Ok(more) if all.columns.is_empty() => all = more,
-            Ok(more) => all.values.extend(more.values),
-            Err(TargetError::Interrupted) if first > 0 => {
-                bar.finish_and_clear();
-                eprintln!("note: interrupted, with {first} of {count} draws");
-                return Ok(all);
-            }
-            Err(TargetError::Interrupted) => {
-                return Err(Failure::Usage("interrupted, before the first draws".into()));
-            }
-            Err(error) => {
-                return Err(Failure::Model(format!(
-                    "no draw can be predicted from: {error}"
-                )));
-            }
+        let (more, whole) = generated(restored, some, step as u64, cancelled)
+            .map_err(|error| Failure::Model(format!("no draw can be predicted from: {error}")))?;
+        done += whole;
+        match step {
+            0 => table = more,
+            _ => table.values.extend(more.values),
         }
-        bar.set_position((first + some) as u64);
+        bar.set_position(done as u64);
+        if whole < some {
+            break;
+        }
     }
     bar.finish_and_clear();
-    Ok(all)
+    if done == 0 {
+        return Err(Failure::Usage("interrupted, before the first draws".into()));
+    }
+    let interrupted_of = (done < count).then_some(count);
+    if let Some(count) = interrupted_of {
+        eprintln!("note: interrupted, with {done} of {count} draws");
+    }
+    Ok(Drawn {
+        table,
+        interrupted_of,
+    })
 }
 
 fn generated(
@@ -72,13 +80,12 @@ fn generated(
     count: usize,
     step: u64,
     cancelled: &AtomicBool,
-) -> Result<Constrained, TargetError> {
+) -> Result<(Constrained, usize), TargetError> {
     let seed = restored.origin.plan.seed;
     let theta = points(restored.approximation.as_ref(), count, seed, step)
         .map_err(|error| TargetError::Model(error.to_string()))?;
     let seed = seed_of_block(seed, step);
-    let table = restored
-        .posterior
-        .constrain_until(&theta, seed, cancelled)?;
-    Ok(table.without(Block::Parameters))
+    let posterior = &restored.posterior;
+    let (table, whole) = posterior.constrain_first(&theta, seed, cancelled)?;
+    Ok((table.without(Block::Parameters), whole))
 }

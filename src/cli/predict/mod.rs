@@ -29,6 +29,7 @@ use super::Failure;
 use super::inputs::Computing;
 use super::progress::catch_interrupts;
 use super::report::summary_table;
+use draws::Drawn;
 use files::Folder;
 use quality::{Quality, Verdict};
 use question::{Asked, Question};
@@ -52,7 +53,7 @@ With --observed, the predictions are measured: for classes by error, NLL, Brier 
 and sd of the observed rows, and says whether probabilities are calibrated within their sampling error.
 
 DIR gets predictions.csv (the draws), prediction.json (summary, measures, verdict) and reliability.svg. Ctrl-C ends the drawing and
-keeps what was drawn.")]
+keeps the draws that are whole; prediction.json then has under `interrupted_of` how many there were to be.")]
 pub struct PredictArgs {
     /// The folder of a run, which `firebrand fit --out` made.
     #[arg(value_name = "RUN_DIR")]
@@ -83,7 +84,10 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
     let count = args.draws.map(NonZeroUsize::get);
     let count = count.or(restored.origin.plan.draws);
     let count = count.unwrap_or_else(|| firebrand::defaults::draws(restored.dimension()));
-    let draws = draws::draw(&restored, count, catch_interrupts()?)?;
+    let Drawn {
+        table: draws,
+        interrupted_of,
+    } = draws::draw(&restored, count, catch_interrupts()?)?;
     if let Some(folder) = &folder {
         folder.write_draws(&restored, &draws)?;
     }
@@ -98,6 +102,7 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
         verdict: quality.as_ref().map(Quality::verdict),
         quality: quality.as_ref(),
         draws: draws.draws(),
+        interrupted_of,
         summary: &summary,
         out: args.out.as_deref(),
     };
@@ -114,7 +119,7 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let text = match &quality {
-        Some(quality) => report::report(quality, draws.draws()),
+        Some(quality) => report::report(quality, draws.draws(), interrupted_of),
         None => summary_table(&summary, None),
     };
     out.write_all(text.as_bytes())?;
@@ -131,6 +136,8 @@ struct Printed<'a> {
     verdict: Option<Verdict>,
     quality: Option<&'a Quality>,
     draws: usize,
+    /// How many draws were asked for, if Ctrl-C ended the drawing before they were there; else null.
+    interrupted_of: Option<usize>,
     summary: &'a [Quantity],
     out: Option<&'a Path>,
 }

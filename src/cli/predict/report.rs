@@ -6,12 +6,16 @@ use super::regression::{Coverage, Regression};
 use super::scored::Scored;
 
 /// The verdict and the measures, as text.
-pub fn report(quality: &Quality, draws: usize) -> String {
+pub fn report(quality: &Quality, draws: usize, interrupted_of: Option<usize>) -> String {
     let mut facts = match quality {
         Quality::Classification(measured) => classes(measured),
         Quality::Regression(measured) => numbers(measured),
     };
-    facts.push(("draws", draws.to_string()));
+    let draws = match interrupted_of {
+        Some(count) => format!("{draws}, interrupted before there were {count}"),
+        None => draws.to_string(),
+    };
+    facts.push(("draws", draws));
     let mut text = format!("verdict: {}\n\n", quality.verdict().sentence);
     for (label, fact) in facts {
         text += &format!("  {label:<20} {fact}\n");
