@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Checkpoint, Keeper};
 use crate::family::{Approximation, Family, check_matrices};
+use crate::gaussian::Structure;
 use crate::inference::{Inference, InferenceError, Running, StepContext, StepError, StepReport};
 use crate::lost::Lost;
 use crate::minibatch::{Batches, Minibatch};
@@ -160,6 +161,20 @@ pub fn fit(
     fit_within(target, inference, family, options, &mut surroundings)
 }
 
+/// Above this dimension a family with independent coordinates is given a start with independent ones. A covariance would cost the search
+/// thousands of draws for its correlations, and what is left of it without them is too wide where coordinates are correlated; below, where
+/// it costs little, the places that starts reach are told apart by it.
+const MOST_CORRELATED: usize = 100;
+
+/// How a start for members of this family is searched for.
+fn search_for(family: &dyn Family, options: &StartOptions) -> StartOptions {
+    let mut search = options.clone();
+    if family.capabilities().gaussian == Some(Structure::Diagonal) {
+        search.dense_limit = search.dense_limit.min(MOST_CORRELATED);
+    }
+    search
+}
+
 /// [`fit`], with a way to end it, a watcher, a checkpoint to go on from, and a keeper of checkpoints. Limits are those of the whole run,
 /// what came before the checkpoint included.
 pub fn fit_within(
@@ -215,7 +230,8 @@ pub fn fit_within(
             let stop = Stop::new(surroundings.cancelled, half);
             let batch = batches.as_ref().map_or(Batch::Full, Batches::for_start);
             let target = Counted::new(target, &counters).until(stop).on(batch);
-            let start = guarded(|| inference.find_start(&target, options.seed, &options.start))?;
+            let search = search_for(family, &options.start);
+            let start = guarded(|| inference.find_start(&target, options.seed, &search))?;
             Checkpoint::of_start(start, counters.counts())
         }
     };

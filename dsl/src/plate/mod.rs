@@ -6,16 +6,19 @@
 //! - [`variables`]: what is declared with the size, and how it is cut down;
 //! - [`blocks`]: the model on rows, and what of it belongs to no row;
 //! - [`additive`]: the proof, by trial, that the rest is a sum over rows;
+//! - [`stand_in`]: what takes the place of networks in that;
 //! - [`programs`]: compiled programs, each used for all batches that have its structure.
 
 mod additive;
 mod blocks;
 mod mentions;
 mod programs;
+mod stand_in;
 #[cfg(test)]
 mod tests;
 mod variables;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::Tensor;
@@ -28,6 +31,7 @@ use crate::diagnostics::Diagnostic;
 use crate::hir::{self, Declaration, Slot};
 use crate::library::Requirement;
 use crate::stage::Built;
+use crate::syntax::Span;
 use crate::value::Value;
 use blocks::{Base, Ran};
 use programs::{Program, Programs};
@@ -88,9 +92,29 @@ impl Plated {
             options: options.clone(),
             programs: Mutex::default(),
         };
-        let whole = additive::check(&plated)?;
+        let whole = match plated.found_with_stand_ins(networks) {
+            Some(whole) => whole,
+            None => additive::check(&plated)?,
+        };
         plated.base.leave_out(|span| whole.contains(&span));
         Ok(plated)
+    }
+
+    /// What [`additive::check`] finds with other functions in the place of the networks; `None` if there are none, or if it finds
+    /// anything to refuse: then it is for the networks themselves to show it.
+    fn found_with_stand_ins(&mut self, networks: &Arc<Vec<Built>>) -> Option<BTreeSet<Span>> {
+        if networks.is_empty() || !stand_in::keep_rows_apart(networks) {
+            return None;
+        }
+        self.variables.set_networks(stand_in::for_all(networks));
+        let found = Base::run(&self.program, &self.variables).and_then(|base| {
+            let base = std::mem::replace(&mut self.base, base);
+            let found = additive::check(self);
+            self.base = base;
+            found
+        });
+        self.variables.set_networks(Arc::clone(networks));
+        found.ok()
     }
 
     /// The name of the plate.

@@ -106,6 +106,11 @@ impl Variables {
         })
     }
 
+    /// Has the program call other networks of the same sizes.
+    pub fn set_networks(&mut self, networks: Arc<Vec<Built>>) {
+        self.networks = networks;
+    }
+
     /// How many rows there are.
     pub fn rows(&self) -> usize {
         self.rows

@@ -21,7 +21,8 @@ use firebrand_core::{
 
 use crate::epochs::LastEpoch;
 use crate::gaussian::{mean_step, positive_root};
-use crate::patience::Patience;
+use crate::pace::Pace;
+use crate::patience::{Patience, memory};
 use crate::settings::Settings;
 
 /// Newton's method has long converged after so many steps: it does so quadratically.
@@ -69,6 +70,8 @@ pub struct Independent {
     patience: Patience,
     /// Whether means and deviations take steps of their own.
     apart: bool,
+    /// Where every coordinate goes by its own noise.
+    pace: Option<Pace>,
 }
 
 /// What a step takes of draws from the iterate: sums over the valid ones, so that no draw is kept.
@@ -122,6 +125,7 @@ impl Independent {
         Ok(Self {
             average: LambdaAverage::new(2 * iterate.dimension(), settings.first_epoch),
             last_epoch: LastEpoch::none(settings.tolerance),
+            pace: settings.own_pace.then(|| Pace::new(iterate.dimension())),
             iterate,
             approximation,
             batch: settings.draws,
@@ -196,21 +200,42 @@ impl Independent {
         drawn.mismatch / (drawn.valid * self.iterate.dimension()) as f64
     }
 
+    /// The eta by which the slowest coordinate goes.
+    fn eta(&self) -> f64 {
+        let own = self.pace.as_ref().and_then(Pace::slowest);
+        own.unwrap_or_else(|| self.patience.eta())
+    }
+
     /// The iterate after a step, in the place of the sums; `None` where it would not be finite.
-    fn solve(&self, drawn: Drawn) -> Option<IndependentGaussian> {
-        let (eta, count) = (self.patience.eta(), drawn.valid as f64);
+    fn solve(&mut self, drawn: Drawn) -> Option<IndependentGaussian> {
+        let count = drawn.valid as f64;
+        let common = (self.patience.mean_eta(), self.patience.eta());
+        let mut sums = drawn.score.iter().chain(&drawn.product);
+        if !sums.all(|sum| sum.is_finite()) {
+            return None;
+        }
+        if let Some(pace) = &mut self.pace {
+            pace.begin();
+        }
         let (mut next_mean, mut next_deviation) = (drawn.score, drawn.product);
         let now = self.iterate.mean.iter().zip(&self.iterate.deviation);
         let next = next_mean.iter_mut().zip(&mut next_deviation);
-        for ((&mean, &deviation), (score, product)) in now.zip(next) {
-            let (shift, spread) = {
-                let (score, product) = (deviation * *score / count, deviation * *product / count);
-                if self.apart {
-                    let (_, spread) = coordinate_step(0.0, -product, eta)?;
-                    (mean_step(score, self.patience.mean_eta()), spread)
-                } else {
-                    coordinate_step(score, -product, eta)?
+        for (d, ((&mean, &deviation), (score, product))) in now.zip(next).enumerate() {
+            let mean_score = deviation * *score / count;
+            let precision = -deviation * *product / count;
+            let (mean_eta, eta) = match &mut self.pace {
+                Some(pace) => {
+                    let own = pace.etas(d);
+                    pace.learn(d, mean_score, precision);
+                    own.unwrap_or(common)
                 }
+                None => common,
+            };
+            let (shift, spread) = if self.apart {
+                let (_, spread) = coordinate_step(0.0, precision, eta)?;
+                (mean_step(mean_score, mean_eta), spread)
+            } else {
+                coordinate_step(mean_score, precision, eta)?
             };
             *score = mean + deviation * shift;
             *product = deviation * spread;
@@ -236,7 +261,7 @@ impl Independent {
         let (mean, log_deviation) = epoch.lambda.split_at(dimension);
         let variances = log_deviation.iter().map(|l| (2.0 * l).exp());
         self.show(mean, variances.collect())?;
-        let enough = length as f64 >= self.patience.memory();
+        let enough = length as f64 >= memory(self.eta());
         self.patience.tighten();
         Ok(self.last_epoch.end(epoch.lambda, enough))
     }
@@ -248,9 +273,12 @@ impl Running for Independent {
         let divergence = self.score_divergence(&drawn);
         let elbo = drawn.log_density / drawn.valid as f64 + self.iterate.entropy();
         self.patience.learn(divergence, divergence);
-        let eta = self.patience.eta();
+        let eta = self.eta();
         let Some(next) = self.solve(drawn) else {
             self.patience.rejected();
+            if let Some(pace) = &mut self.pace {
+                pace.rejected();
+            }
             return Err(StepError::Recoverable("the step is not finite".into()));
         };
         let log_deviation = next.deviation.iter().map(|s| s.ln());
@@ -287,6 +315,10 @@ impl Running for Independent {
             .numbers(&self.iterate.mean)
             .numbers(&self.iterate.deviation);
         let writer = self.patience.save(self.last_epoch.save(writer));
+        let writer = match &self.pace {
+            Some(pace) => pace.save(writer),
+            None => writer,
+        };
         self.average.save(writer).finish()
     }
 
@@ -297,6 +329,9 @@ impl Running for Independent {
         self.iterate.deviation = reader.numbers()?;
         self.last_epoch.restore(&mut reader)?;
         self.patience.restore(&mut reader)?;
+        if let Some(pace) = &mut self.pace {
+            pace.restore(&mut reader)?;
+        }
         self.average.restore(&mut reader)?;
         reader.finish()
     }
@@ -306,7 +341,7 @@ impl Running for Independent {
 impl Independent {
     /// What a step takes of some noise `[D, S]`, and the Gaussian after it.
     pub fn stepped(
-        &self,
+        &mut self,
         noise: &Mat<f64>,
         context: &StepContext<'_>,
     ) -> Option<(f64, f64, IndependentGaussian)> {

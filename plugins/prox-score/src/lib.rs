@@ -19,6 +19,7 @@ mod general;
 mod independent;
 mod noise;
 mod on_device;
+mod pace;
 mod patience;
 mod plugin;
 mod running;

@@ -2,6 +2,7 @@
 //!
 //! Noise is made there, scores are used where they are, and so are the parameters and their averages. Of a step the host sees log
 //! densities, a divergence, and whether the next Gaussian is finite; of an epoch its averages, which say whether the run has converged.
+//! In as many dimensions as pay for it, coordinates have no pace of their own.
 
 use burn::tensor::Tensor;
 use firebrand_core::start::{
@@ -275,7 +276,7 @@ mod tests {
                 ..Settings::on_batches(4, draws, 0.1, 0.01)
             },
         ] {
-            let (host, device) = both(&settings);
+            let (mut host, device) = both(&settings);
             let noise = Mat::from_fn(4, draws, |d, s| numbers[4 * s + d]);
             let (log_density, divergence, next) = host.stepped(&noise, &context).unwrap();
             let rows = Placement::cpu().matrix(numbers.clone(), [draws, 4]);

@@ -60,6 +60,12 @@ const CAUTIOUS_START: f64 = 0.02;
 const CAUTIOUS_LIMIT: f64 = 0.25;
 const SMALLEST: f64 = 1e-4;
 
+/// Steps of an eta after which what came before is forgotten, several times over: an epoch that is shorter says nothing.
+pub fn memory(eta: f64) -> f64 {
+    // Near the fixed point a step covers 4 eta / (1 + 4 eta) of the way to it.
+    4.0 * (1.0 + 0.25 / eta)
+}
+
 impl Patience {
     pub fn new(eta: f64, batch: usize, dimension: usize) -> Self {
         Self {
@@ -139,10 +145,9 @@ impl Patience {
         self.mean_eta = self.eta;
     }
 
-    /// Steps after which what came before is forgotten, several times over: an epoch that is shorter says nothing.
+    /// [`memory`] of its eta.
     pub fn memory(&self) -> f64 {
-        // Near the fixed point a step covers 4 eta / (1 + 4 eta) of the way to it.
-        4.0 * (1.0 + 0.25 / self.eta)
+        memory(self.eta)
     }
 
     /// A step was rejected.

@@ -22,6 +22,8 @@ pub struct Settings {
     pub tolerance: f64,
     /// Whether means and deviations take steps of their own.
     pub apart: bool,
+    /// Whether every coordinate goes by its own noise. In more dimensions than [`EVERY_COORDINATE`] none does: that takes four vectors more.
+    pub own_pace: bool,
 }
 
 impl Settings {
@@ -38,6 +40,7 @@ impl Settings {
             first_epoch: FIRST_EPOCH,
             tolerance,
             apart: false,
+            own_pace: false,
         }
     }
 
@@ -55,6 +58,7 @@ impl Settings {
             patience,
             first_epoch,
             apart: true,
+            own_pace: !explores,
             ..exact
         }
     }

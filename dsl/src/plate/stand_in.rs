@@ -1,0 +1,151 @@
+//! Functions of rows in the place of networks, where it matters how a model uses their outputs and not what they compute.
+//!
+//! Whether a model is a sum over rows is tried at many points and on many rows. A large network takes minutes for what a sine of its
+//! inputs says as well: both map each row by itself, the network by its contract, of which [`keep_rows_apart`] looks at a sample.
+
+use std::sync::Arc;
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use firebrand_core::network::{self, Network};
+use firebrand_core::{Stream, normals};
+use firebrand_graph::{RowFunction, Wanted};
+
+use crate::stage::Built;
+
+/// What rounding may make of a row's outputs, relative to their size, where other rows are computed with it.
+const TOLERANCE: f64 = 1e-8;
+const STREAM: Stream = Stream::Other(0x7374_616e);
+
+/// The same networks, as far as sizes go, with other functions.
+pub(super) fn for_all(networks: &[Built]) -> Arc<Vec<Built>> {
+    let standing_in = networks.iter().map(|built| {
+        built.computing(Arc::new(StandIn {
+            weights: built.network.weights(),
+            inputs: built.network.inputs(),
+            outputs: built.network.outputs(),
+        }))
+    });
+    Arc::new(standing_in.collect())
+}
+
+/// Whether each network has the same outputs for two rows, at random, as for one and the other.
+pub(super) fn keep_rows_apart(networks: &[Built]) -> bool {
+    networks
+        .iter()
+        .all(|built| keeps_rows_apart(&*built.network))
+}
+
+fn keeps_rows_apart(network: &dyn Network) -> bool {
+    let tensor = |numbers: Vec<f64>, shape: [usize; 3]| {
+        let data = TensorData::new(numbers, shape);
+        Tensor::<3>::from_data(data, (&Device::flex(), DType::F64))
+    };
+    let (count, inputs) = (network.weights(), network.inputs());
+    let weights = tensor(network.initial(0), [1, 1, count]).reshape([1, count]);
+    let rows = tensor(normals(0, STREAM, 0, 2 * inputs), [1, 2, inputs]);
+    let outputs = |rows: Tensor<3>| -> Vec<f64> {
+        let outputs = network::forward(network, weights.clone(), rows).into_data();
+        outputs.convert::<f64>().try_into_vec().unwrap_or_default()
+    };
+    let both = outputs(rows.clone());
+    let apart = [0, 1].map(|row| outputs(rows.clone().narrow(1, row, 1)));
+    let size = both.iter().fold(1.0, |size: f64, x| size.max(x.abs()));
+    let mut pairs = both.iter().zip(apart.iter().flatten());
+    both.len() == 2 * network.outputs()
+        && pairs.all(|(a, b)| (a - b).abs() <= TOLERANCE * size)
+}
+
+/// The sine of a linear function of the inputs, with a phase for every output.
+#[derive(Debug)]
+struct StandIn {
+    weights: usize,
+    inputs: usize,
+    outputs: usize,
+}
+
+impl RowFunction for StandIn {
+    fn weights(&self) -> usize {
+        self.weights
+    }
+
+    fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    fn apply(&self, weights: Tensor<2>, inputs: Tensor<3>) -> Tensor<3> {
+        let draws = weights.dims()[0];
+        let used = self.inputs.min(self.weights);
+        let slopes = weights.narrow(1, 0, used).reshape([draws, used, 1]);
+        let [own, rows, _] = inputs.dims();
+        let inputs = inputs.narrow(2, 0, used).expand([draws, rows, used]);
+        debug_assert!(own == draws || own == 1);
+        let phases: Vec<f64> = (0..self.outputs).map(|output| output as f64).collect();
+        let place = (&slopes.device(), slopes.dtype());
+        let phases = Tensor::<3>::from_data(TensorData::new(phases, [1, 1, self.outputs]), place);
+        let share = 1.0 / (used.max(1) as f64).sqrt();
+        (inputs.matmul(slopes) * share + phases).sin()
+    }
+
+    fn pullback(
+        &self,
+        _weights: Tensor<2>,
+        _inputs: Tensor<3>,
+        _cotangent: Tensor<3>,
+        _wanted: Wanted,
+    ) -> (Option<Tensor<2>>, Option<Tensor<3>>) {
+        unreachable!("what stands in for a network is never differentiated")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::nn::{Linear, LinearConfig};
+    use firebrand_core::network::ModuleNetwork;
+
+    fn network(
+        forward: impl Fn(&Linear, Tensor<2>) -> Tensor<2> + Send + Sync + 'static,
+    ) -> ModuleNetwork<Linear> {
+        ModuleNetwork::new(3, 2, |device| LinearConfig::new(3, 2).init(device), forward)
+    }
+
+    #[test]
+    fn a_network_that_couples_rows_is_found_out() {
+        let apart = network(|linear, rows| linear.forward(rows).tanh());
+        assert!(keeps_rows_apart(&apart));
+        // As batch normalisation does.
+        let coupled = network(|linear, rows| {
+            let outputs = linear.forward(rows);
+            outputs.clone() - outputs.mean_dim(0)
+        });
+        assert!(!keeps_rows_apart(&coupled));
+    }
+
+    #[test]
+    fn a_stand_in_has_the_sizes_of_the_network_and_depends_on_weights_and_row() {
+        let built = Built::new(Arc::new(network(|linear, rows| linear.forward(rows))), None);
+        let StandIn { weights, inputs, outputs } = StandIn {
+            weights: built.network.weights(),
+            inputs: built.network.inputs(),
+            outputs: built.network.outputs(),
+        };
+        let function = StandIn { weights, inputs, outputs };
+        let numbers = |stream, shape: [usize; 3]| {
+            let numbers = normals(1, Stream::Other(stream), 0, shape.iter().product());
+            let place = (&Device::flex(), DType::F64);
+            Tensor::<3>::from_data(TensorData::new(numbers, shape), place)
+        };
+        let found = function.apply(
+            numbers(1, [2, 1, weights]).reshape([2, weights]),
+            numbers(2, [1, 4, inputs]),
+        );
+        assert_eq!(found.dims(), [2, 4, outputs]);
+        let mut found: Vec<f64> = found.into_data().try_into_vec().unwrap();
+        found.sort_by(f64::total_cmp);
+        assert!(found.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+}
