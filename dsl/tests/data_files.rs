@@ -261,6 +261,17 @@ fn files_that_are_not_there_or_no_arrays_are_named() {
         Y_FILE,
         &["`.npy`, `.npz` and `.safetensors`"],
     );
+    folder.file("train.pt", b"PK\x03\x04");
+    folder.refuses(
+        r#"{"file": "train.pt"}"#,
+        Y_FILE,
+        &[
+            "x cannot be read",
+            "train.pt",
+            "only the weights of networks",
+            "numpy.save",
+        ],
+    );
     folder.file("text.npy", b"no array");
     folder.refuses(r#"{"file": "text.npy"}"#, Y_FILE, &["no `.npy` file"]);
     folder.file("text.npz", b"no archive");

@@ -108,23 +108,30 @@ fn a_run_that_is_killed_at_ten_random_moments_ends_with_the_same_bits() {
     the_same_bits_after(&workspace(), 10);
 }
 
-/// A network, fitted on minibatches of an array in a file of its own.
+/// A network from a file of weights, fitted on minibatches of an array in a file of its own.
 fn network() -> Workspace {
     let workspace = Workspace::new();
     workspace.file(
         "network.stan",
         "data { int N; array[N] vector[2] x; vector[N] y; }\n\
-         parameters { network f = mlp(2, {4}, 1); }\n\
+         parameters { network f = mlp(2, {3}, 1); }\n\
          model { f ~ normal(0, 1); for (n in 1:N) y[n] ~ normal(f(x[n])[1], 0.5); }\n\
          generated quantities { real first = f(x)[1, 1]; }",
     );
     let rows = 30;
     let x: Vec<f64> = (0..2 * rows).map(|i| (0.7 * f64::from(i)).sin()).collect();
     workspace.array("x.npy", &[rows as usize, 2], &x);
+    let weights = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/data/pytorch/state_dict.pt"
+    );
+    fs::copy(weights, workspace.path("weights.pt")).expect("a copy");
     let y: Vec<f64> = x.chunks(2).map(|x| x[0] - x[1] * x[1]).collect();
     workspace.file(
         "network.json",
-        &format!(r#"{{"N": {rows}, "x": {{"file": "x.npy"}}, "y": {y:?}}}"#),
+        &format!(
+            r#"{{"N": {rows}, "x": {{"file": "x.npy"}}, "y": {y:?}, "f": {{"file": "weights.pt"}}}}"#
+        ),
     );
     workspace.file(
         "run.ron",
@@ -141,16 +148,20 @@ fn a_network_on_minibatches_that_is_killed_ends_with_the_same_bits() {
 }
 
 #[test]
-fn an_array_that_has_changed_in_a_file_of_its_own_is_named() {
+fn arrays_and_weights_that_have_changed_in_files_of_their_own_are_named() {
     let workspace = network();
     workspace.killed("fit run.ron");
-    let path = workspace.path("x.npy");
-    let mut bytes = fs::read(&path).expect("an array");
-    *bytes.last_mut().expect("bytes") ^= 1;
-    fs::write(&path, bytes).expect("a file");
-    workspace
-        .run("fit --resume out")
-        .fails(2, &["the data file", "x.npy", "has changed"]);
+    for name in ["x.npy", "weights.pt"] {
+        let path = workspace.path(name);
+        let bytes = fs::read(&path).expect("a file");
+        let mut changed = bytes.clone();
+        *changed.last_mut().expect("bytes") ^= 1;
+        fs::write(&path, changed).expect("a file");
+        workspace
+            .run("fit --resume out")
+            .fails(2, &["the data file", name, "has changed"]);
+        fs::write(&path, bytes).expect("a file");
+    }
 }
 
 #[test]

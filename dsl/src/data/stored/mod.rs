@@ -111,6 +111,11 @@ impl Stored {
             },
             Some("npz") => npz::array(path, bytes, name),
             Some("safetensors") => safetensors::array(bytes, name),
+            Some("pt" | "pth" | "bin") => Err(
+                "arrays are read from `.npy`, `.npz` and `.safetensors` files, and from PyTorch's own only the weights of networks: \
+                 write it with `numpy.save(\"x.npy\", x.numpy())`"
+                    .into(),
+            ),
             _ => Err("arrays are read from `.npy`, `.npz` and `.safetensors` files".into()),
         };
         found.map_err(at)
