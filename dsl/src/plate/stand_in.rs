@@ -51,8 +51,7 @@ fn keeps_rows_apart(network: &dyn Network) -> bool {
     let apart = [0, 1].map(|row| outputs(rows.clone().narrow(1, row, 1)));
     let size = both.iter().fold(1.0, |size: f64, x| size.max(x.abs()));
     let mut pairs = both.iter().zip(apart.iter().flatten());
-    both.len() == 2 * network.outputs()
-        && pairs.all(|(a, b)| (a - b).abs() <= TOLERANCE * size)
+    both.len() == 2 * network.outputs() && pairs.all(|(a, b)| (a - b).abs() <= TOLERANCE * size)
 }
 
 /// The sine of a linear function of the inputs, with a phase for every output.
@@ -128,12 +127,20 @@ mod tests {
     #[test]
     fn a_stand_in_has_the_sizes_of_the_network_and_depends_on_weights_and_row() {
         let built = Built::new(Arc::new(network(|linear, rows| linear.forward(rows))), None);
-        let StandIn { weights, inputs, outputs } = StandIn {
+        let StandIn {
+            weights,
+            inputs,
+            outputs,
+        } = StandIn {
             weights: built.network.weights(),
             inputs: built.network.inputs(),
             outputs: built.network.outputs(),
         };
-        let function = StandIn { weights, inputs, outputs };
+        let function = StandIn {
+            weights,
+            inputs,
+            outputs,
+        };
         let numbers = |stream, shape: [usize; 3]| {
             let numbers = normals(1, Stream::Other(stream), 0, shape.iter().product());
             let place = (&Device::flex(), DType::F64);

@@ -2,8 +2,6 @@
 
 use burn::tensor::Tensor;
 
-use crate::gaussian::mean_step_share;
-
 /// Iterations of Newton's method, the same number for all coordinates, so that none has to be asked whether it has converged.
 ///
 /// From below, the climb multiplies the precision by 1.5 at least until it is near the root, and then doubles its digits. With eta up to a
@@ -39,17 +37,9 @@ pub fn coordinate_steps(mean_score: Tensor<2>, precision: Tensor<2>, eta: f64) -
     }
 }
 
-/// Steps of means and of deviations of their own, each as if the other stayed; each has its eta.
-pub fn coordinate_steps_apart(
-    mean_score: Tensor<2>,
-    precision: Tensor<2>,
-    mean_eta: f64,
-    eta: f64,
-) -> Solved {
-    Solved {
-        shift: mean_score * mean_step_share(mean_eta),
-        deviation: undisturbed(precision, eta).sqrt().recip(),
-    }
+/// The standard deviations after a step in which means stay.
+pub fn deviation_steps(precision: Tensor<2>, eta: f64) -> Tensor<2> {
+    undisturbed(precision, eta).sqrt().recip()
 }
 
 /// The whitened precisions that means without a score have: the positive solutions a of `a - c / a = P - c` with `c = 1 / (4 eta)`, without
@@ -125,19 +115,12 @@ mod tests {
     }
 
     #[test]
-    fn means_and_deviations_step_apart_as_each_does_alone() {
-        let (scores, precisions) = moments();
-        let (mean_eta, eta) = (0.7, 0.01);
-        let row = |values: &[f64]| in_row(values, Precision::F64);
-        let solved = coordinate_steps_apart(row(&scores), row(&precisions), mean_eta, eta);
-        let alone = |s, p| {
-            let (_, deviation) = coordinate_step(0.0, p, eta).unwrap();
-            (crate::gaussian::mean_step(s, mean_eta), deviation)
-        };
-        let (shift, deviation) = differences(&solved, alone);
-        assert!(
-            shift < 1e-13 && deviation < 1e-13,
-            "{shift:e} {deviation:e}"
-        );
+    fn deviations_step_as_each_does_alone_where_means_stay() {
+        let (_, precisions) = moments();
+        let found = deviation_steps(in_row(&precisions, Precision::F64), 0.01);
+        for (found, precision) in to_host(&found).into_iter().zip(precisions) {
+            let (_, alone) = coordinate_step(0.0, precision, 0.01).unwrap();
+            assert!((found - alone).abs() < 1e-13 * alone, "{found} {alone}");
+        }
     }
 }

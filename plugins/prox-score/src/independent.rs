@@ -23,7 +23,8 @@ use crate::epochs::LastEpoch;
 use crate::gaussian::{mean_step, positive_root};
 use crate::pace::Pace;
 use crate::patience::{Patience, memory};
-use crate::settings::Settings;
+use crate::settings::{MeanSteps, Settings};
+use crate::strides::Strides;
 
 /// Newton's method has long converged after so many steps: it does so quadratically.
 const MAX_NEWTON: usize = 100;
@@ -68,10 +69,48 @@ pub struct Independent {
     last_epoch: LastEpoch,
     batch: usize,
     patience: Patience,
-    /// Whether means and deviations take steps of their own.
-    apart: bool,
-    /// Where every coordinate goes by its own noise.
-    pace: Option<Pace>,
+    means: Means,
+}
+
+/// How far means go in a step, as [`MeanSteps`] says.
+enum Means {
+    Together,
+    ByNoise(Pace),
+    ByLength(Strides),
+}
+
+impl Means {
+    fn new(steps: MeanSteps, dimension: usize) -> Self {
+        match steps {
+            MeanSteps::Together => Means::Together,
+            MeanSteps::ByNoise => Means::ByNoise(Pace::new(dimension)),
+            MeanSteps::ByLength => Means::ByLength(Strides::new(dimension)),
+        }
+    }
+
+    fn rejected(&mut self) {
+        match self {
+            Means::Together => {}
+            Means::ByNoise(pace) => pace.rejected(),
+            Means::ByLength(strides) => strides.stride.rejected(),
+        }
+    }
+
+    fn save(&self, writer: StateWriter) -> StateWriter {
+        match self {
+            Means::Together => writer,
+            Means::ByNoise(pace) => pace.save(writer),
+            Means::ByLength(strides) => strides.save(writer),
+        }
+    }
+
+    fn restore(&mut self, reader: &mut StateReader<'_>) -> Result<(), InferenceError> {
+        match self {
+            Means::Together => Ok(()),
+            Means::ByNoise(pace) => pace.restore(reader),
+            Means::ByLength(strides) => strides.restore(reader),
+        }
+    }
 }
 
 /// What a step takes of draws from the iterate: sums over the valid ones, so that no draw is kept.
@@ -125,12 +164,11 @@ impl Independent {
         Ok(Self {
             average: LambdaAverage::new(2 * iterate.dimension(), settings.first_epoch),
             last_epoch: LastEpoch::none(settings.tolerance),
-            pace: settings.own_pace.then(|| Pace::new(iterate.dimension())),
+            means: Means::new(settings.means, iterate.dimension()),
             iterate,
             approximation,
             batch: settings.draws,
             patience: settings.patience,
-            apart: settings.apart,
         })
     }
 
@@ -202,44 +240,53 @@ impl Independent {
 
     /// The eta by which the slowest coordinate goes.
     fn eta(&self) -> f64 {
-        let own = self.pace.as_ref().and_then(Pace::slowest);
+        let own = match &self.means {
+            Means::ByNoise(pace) => pace.slowest(),
+            Means::Together | Means::ByLength(_) => None,
+        };
         own.unwrap_or_else(|| self.patience.eta())
     }
 
     /// The iterate after a step, in the place of the sums; `None` where it would not be finite.
     fn solve(&mut self, drawn: Drawn) -> Option<IndependentGaussian> {
-        let count = drawn.valid as f64;
-        let common = (self.patience.mean_eta(), self.patience.eta());
+        let (count, eta) = (drawn.valid as f64, self.patience.eta());
         let mut sums = drawn.score.iter().chain(&drawn.product);
         if !sums.all(|sum| sum.is_finite()) {
             return None;
         }
-        if let Some(pace) = &mut self.pace {
-            pace.begin();
-        }
+        let mut step: Box<dyn FnMut(usize, f64, f64) -> Option<(f64, f64)>> = match &mut self.means
+        {
+            Means::Together => {
+                Box::new(|_, score, precision| coordinate_step(score, precision, eta))
+            }
+            Means::ByNoise(pace) => {
+                pace.begin();
+                Box::new(move |d, score, precision| {
+                    let (mean_eta, eta) = pace.etas(d).unwrap_or((eta, eta));
+                    pace.learn(d, score, precision);
+                    let (_, spread) = coordinate_step(0.0, precision, eta)?;
+                    Some((mean_step(score, mean_eta), spread))
+                })
+            }
+            Means::ByLength(strides) => {
+                let mut shift = strides.begin();
+                Box::new(move |d, score, precision| {
+                    let (_, spread) = coordinate_step(0.0, precision, eta)?;
+                    Some((shift(d, score), spread))
+                })
+            }
+        };
         let (mut next_mean, mut next_deviation) = (drawn.score, drawn.product);
         let now = self.iterate.mean.iter().zip(&self.iterate.deviation);
         let next = next_mean.iter_mut().zip(&mut next_deviation);
         for (d, ((&mean, &deviation), (score, product))) in now.zip(next).enumerate() {
-            let mean_score = deviation * *score / count;
-            let precision = -deviation * *product / count;
-            let (mean_eta, eta) = match &mut self.pace {
-                Some(pace) => {
-                    let own = pace.etas(d);
-                    pace.learn(d, mean_score, precision);
-                    own.unwrap_or(common)
-                }
-                None => common,
-            };
-            let (shift, spread) = if self.apart {
-                let (_, spread) = coordinate_step(0.0, precision, eta)?;
-                (mean_step(mean_score, mean_eta), spread)
-            } else {
-                coordinate_step(mean_score, precision, eta)?
-            };
+            let (mean_score, precision) =
+                (deviation * *score / count, -deviation * *product / count);
+            let (shift, spread) = step(d, mean_score, precision)?;
             *score = mean + deviation * shift;
             *product = deviation * spread;
         }
+        drop(step);
         let finite = next_mean.iter().all(|m| m.is_finite())
             && next_deviation.iter().all(|s| s.is_finite() && *s > 0.0);
         finite.then_some(IndependentGaussian {
@@ -263,6 +310,9 @@ impl Independent {
         self.show(mean, variances.collect())?;
         let enough = length as f64 >= memory(self.eta());
         self.patience.tighten();
+        if let Means::ByLength(strides) = &mut self.means {
+            strides.stride.slow();
+        }
         Ok(self.last_epoch.end(epoch.lambda, enough))
     }
 }
@@ -276,9 +326,7 @@ impl Running for Independent {
         let eta = self.eta();
         let Some(next) = self.solve(drawn) else {
             self.patience.rejected();
-            if let Some(pace) = &mut self.pace {
-                pace.rejected();
-            }
+            self.means.rejected();
             return Err(StepError::Recoverable("the step is not finite".into()));
         };
         let log_deviation = next.deviation.iter().map(|s| s.ln());
@@ -315,11 +363,7 @@ impl Running for Independent {
             .numbers(&self.iterate.mean)
             .numbers(&self.iterate.deviation);
         let writer = self.patience.save(self.last_epoch.save(writer));
-        let writer = match &self.pace {
-            Some(pace) => pace.save(writer),
-            None => writer,
-        };
-        self.average.save(writer).finish()
+        self.average.save(self.means.save(writer)).finish()
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), InferenceError> {
@@ -329,9 +373,7 @@ impl Running for Independent {
         self.iterate.deviation = reader.numbers()?;
         self.last_epoch.restore(&mut reader)?;
         self.patience.restore(&mut reader)?;
-        if let Some(pace) = &mut self.pace {
-            pace.restore(&mut reader)?;
-        }
+        self.means.restore(&mut reader)?;
         self.average.restore(&mut reader)?;
         reader.finish()
     }

@@ -25,6 +25,7 @@ mod plugin;
 mod running;
 mod settings;
 mod stochastic;
+mod strides;
 
 pub use gaussian::{ProximalStep, proximal_step};
 pub use independent::coordinate_step;

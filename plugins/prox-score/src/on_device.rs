@@ -2,7 +2,6 @@
 //!
 //! Noise is made there, scores are used where they are, and so are the parameters and their averages. Of a step the host sees log
 //! densities, a divergence, and whether the next Gaussian is finite; of an epoch its averages, which say whether the run has converged.
-//! In as many dimensions as pay for it, coordinates have no pace of their own.
 
 use burn::tensor::Tensor;
 use firebrand_core::start::{
@@ -14,10 +13,11 @@ use firebrand_core::{
     StepContext, StepError, StepReport, Stream, to_host,
 };
 
-use crate::coordinates::{coordinate_steps, coordinate_steps_apart};
+use crate::coordinates::{Solved, coordinate_steps, deviation_steps};
 use crate::epochs::LastEpoch;
 use crate::patience::Patience;
-use crate::settings::Settings;
+use crate::settings::{MeanSteps, Settings};
+use crate::strides::PlacedStrides;
 
 /// One step solves one proximal problem in every coordinate, all of them at once.
 pub struct OnDevice {
@@ -29,7 +29,8 @@ pub struct OnDevice {
     last_epoch: LastEpoch,
     batch: usize,
     patience: Patience,
-    apart: bool,
+    /// Where means take steps of their own: how long they are.
+    strides: Option<PlacedStrides>,
 }
 
 /// What a step takes of draws from the iterate: sums over the valid ones, on the device where they are of vectors.
@@ -68,13 +69,19 @@ impl OnDevice {
         let iterate = PlacedGaussian::of(approximation.as_ref())?;
         Ok(Self {
             average: PlacedAverage::new(&iterate, settings.first_epoch),
+            strides: match settings.means {
+                MeanSteps::Together => None,
+                // Noise decides in fewer dimensions than those where a device pays.
+                MeanSteps::ByNoise | MeanSteps::ByLength => {
+                    Some(PlacedStrides::new(iterate.mean()))
+                }
+            },
             last_epoch: LastEpoch::none(settings.tolerance),
             iterate,
             shown: Shown::like(approximation),
             placement,
             batch: settings.draws,
             patience: settings.patience,
-            apart: settings.apart,
         })
     }
 
@@ -139,25 +146,33 @@ impl OnDevice {
         mismatch / (drawn.valid * self.iterate.dimension()) as f64
     }
 
-    /// The iterate after a step; `None` where it would not be finite.
-    fn solve(&self, drawn: Drawn) -> Option<PlacedGaussian> {
+    /// The iterate after a step, and the squares that its strides were taken by; `None` where it would not be finite.
+    fn solve(&self, drawn: Drawn) -> Option<(PlacedGaussian, Option<Tensor<2>>)> {
         let (eta, count) = (self.patience.eta(), drawn.valid as f64);
         let deviation = self.iterate.deviation();
         let mean_score = drawn.score * deviation.clone() / count;
         let precision = drawn.product * deviation.clone() / -count;
-        let step = match self.apart {
-            true => coordinate_steps_apart(mean_score, precision, self.patience.mean_eta(), eta),
-            false => coordinate_steps(mean_score, precision, eta),
+        let (step, squares) = match &self.strides {
+            Some(strides) => {
+                let (shift, squares) = strides.shift(mean_score);
+                let deviation = deviation_steps(precision, eta);
+                (Solved { shift, deviation }, Some(squares))
+            }
+            None => (coordinate_steps(mean_score, precision, eta), None),
         };
-        PlacedGaussian::new(
+        let next = PlacedGaussian::new(
             step.shift * deviation.clone() + self.iterate.mean().clone(),
             step.deviation * deviation.clone(),
-        )
+        );
+        Some((next?, squares))
     }
 
     fn end_epoch(&mut self, epoch: LambdaEpoch, length: u64) -> Progress {
         let enough = length as f64 >= self.patience.memory();
         self.patience.tighten();
+        if let Some(strides) = &mut self.strides {
+            strides.stride.slow();
+        }
         self.last_epoch.end(epoch.lambda, enough)
     }
 }
@@ -169,11 +184,17 @@ impl Running for OnDevice {
         let elbo = drawn.log_density / drawn.valid as f64 + self.iterate.entropy();
         self.patience.learn(divergence, divergence);
         let eta = self.patience.eta();
-        let Some(next) = self.solve(drawn) else {
+        let Some((next, squares)) = self.solve(drawn) else {
             self.patience.rejected();
+            if let Some(strides) = &mut self.strides {
+                strides.stride.rejected();
+            }
             return Err(StepError::Recoverable("the step is not finite".into()));
         };
         self.iterate = next;
+        if let (Some(strides), Some(squares)) = (&mut self.strides, squares) {
+            strides.taken(squares);
+        }
         self.shown.outdate();
         let length = self.average.length();
         let progress = match self.average.push(&self.iterate, elbo) {
@@ -200,6 +221,10 @@ impl Running for OnDevice {
     fn save(&self) -> Vec<u8> {
         let writer = self.iterate.save(StateWriter::default());
         let writer = self.patience.save(self.last_epoch.save(writer));
+        let writer = match &self.strides {
+            Some(strides) => strides.save(writer),
+            None => writer,
+        };
         self.average.save(writer).finish()
     }
 
@@ -208,6 +233,9 @@ impl Running for OnDevice {
         self.iterate = PlacedGaussian::restored(&mut reader, &self.placement)?;
         self.last_epoch.restore(&mut reader)?;
         self.patience.restore(&mut reader)?;
+        if let Some(strides) = &mut self.strides {
+            strides.restore(&mut reader, &self.placement)?;
+        }
         self.average.restore(&mut reader, &self.placement)?;
         self.shown.outdate();
         reader.finish()
@@ -265,14 +293,10 @@ mod tests {
             seed: 1,
             stop: Stop::never(),
         };
-        // Where means and deviations take steps of different lengths.
-        let mut patience = Patience::exploring(1.0);
-        patience.learn(50.0, 50.0);
-        assert!(patience.mean_eta() > patience.eta());
         for settings in [
             Settings::exact(4, draws, 0.1, 0.01),
             Settings {
-                patience,
+                means: MeanSteps::ByLength,
                 ..Settings::on_batches(4, draws, 0.1, 0.01)
             },
         ] {
@@ -287,7 +311,8 @@ mod tests {
                 |a: f64, b: f64| assert!((a - b).abs() < 1e-12 * b.abs().max(1.0), "{a} {b}");
             close(drawn.log_density, log_density);
             close(device.score_divergence(&drawn), divergence);
-            let found = device.solve(drawn).unwrap().to_host();
+            let (found, _) = device.solve(drawn).unwrap();
+            let found = found.to_host();
             for d in 0..4 {
                 close(found.mean[d], next.mean[d]);
                 close(found.deviation[d], next.deviation[d]);

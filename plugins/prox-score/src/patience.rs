@@ -18,11 +18,8 @@ pub struct Patience {
     draws_per_dimension: f64,
     /// The share of `1 / noise` that eta may be, where steps see other rows of the data each.
     on_batches: Option<f64>,
-    /// How far a mean goes in a step while it explores, in standard deviations of the approximation.
-    stride: f64,
-    /// Eta and its limit for means that take steps of their own.
-    mean_eta: f64,
-    mean_limit: f64,
+    /// How far a log standard deviation goes in a step while means explore, however much noise there is.
+    spreading: f64,
 }
 
 /// A step is not linear in the scores, so their noise becomes a bias of the covariance, about 1.3 eta times the noise's
@@ -37,18 +34,12 @@ pub const WANDERING: f64 = 0.05;
 /// The same where both take one step, whose noise in the mean widens the covariance by as much.
 pub const WIDENING: f64 = 0.01;
 
-/// The same in very many dimensions: means wander by as much as the approximation is wide, and are averaged.
+/// The same in very many dimensions, where means [take strides](crate::strides::Strides).
 const EXPLORING: f64 = 1.0;
-/// How far a mean goes in a step at first, in standard deviations of the approximation, where noise alone would let it go nowhere: a step
-/// that the size of the noise decides goes the less far the more noise there is.
-const STRIDE: f64 = 0.5;
-/// What becomes of that with every epoch. Epochs double in length, so that steps shorten with the square root of their number, as
-/// averages of stochastic gradient steps ask for (Polyak and Juditsky 1992).
-const SLOWING: f64 = std::f64::consts::FRAC_1_SQRT_2;
-/// The change of a log standard deviation in such a step, beside that of a mean: it does not turn back where it has gone too far.
+/// The change of a log standard deviation in a step there at first: it does not turn back where it has gone too far.
 const SPREADING: f64 = 0.04;
-/// What eta of a mean may be at most: coordinates move all at once, each as if the others stood still.
-const MEAN_LIMIT: f64 = 0.05;
+/// What becomes of that with every epoch, as of the strides.
+const SLOWING: f64 = 0.5;
 /// What eta may be there at most: deviations that begin small then grow by two percent a step, not at once.
 const EXPLORING_LIMIT: f64 = 0.01;
 
@@ -76,9 +67,7 @@ impl Patience {
             noise: 0.0,
             draws_per_dimension: batch as f64 / dimension as f64,
             on_batches: None,
-            stride: 0.0,
-            mean_eta: eta,
-            mean_limit: 8.0 * eta.max(1.0),
+            spreading: 0.0,
         }
     }
 
@@ -92,14 +81,13 @@ impl Patience {
         }
     }
 
-    /// For one coordinate of very many, where steps see other rows of the data each. Nothing is known of how far it is to the fixed point, so
-    /// eta stays as large as noise allows, and means go at least a share of a standard deviation in every step.
+    /// For the deviation of one coordinate of very many, where steps see other rows of the data each. Nothing is known of how far it is to the
+    /// fixed point, so eta stays as large as noise allows, and larger while means explore.
     pub fn exploring(eta: f64) -> Self {
         Self {
             limit: EXPLORING_LIMIT * eta,
             tightening: 1.0,
-            stride: STRIDE,
-            mean_limit: MEAN_LIMIT,
+            spreading: SPREADING,
             ..Self::new(eta, 1, 1).on_batches(EXPLORING)
         }
     }
@@ -117,20 +105,14 @@ impl Patience {
         self.eta
     }
 
-    /// The eta of means, where they take steps of their own.
-    pub fn mean_eta(&self) -> f64 {
-        self.mean_eta
-    }
-
     /// Learns the score divergence of the present approximation on fresh draws, and how much of it is noise: all of it, where the
     /// two cannot be told apart.
     pub fn learn(&mut self, divergence: f64, noise: f64) {
         if let Some(share) = self.on_batches {
             let first = self.noise == 0.0;
             self.noise += if first { 1.0 } else { SHARE } * (divergence - self.noise);
-            let (unbiased, stride) = (share / self.noise, self.stride / self.noise.sqrt());
-            self.eta = self.limit.min(unbiased.max(SPREADING * stride));
-            self.mean_eta = self.mean_limit.min(unbiased.max(stride));
+            let (unbiased, least) = (share / self.noise, self.spreading / self.noise.sqrt());
+            self.eta = self.limit.min(unbiased.max(least));
             return;
         }
         if divergence > WORSE * self.last_divergence {
@@ -142,7 +124,6 @@ impl Patience {
         let unbiased = BIAS * self.draws_per_dimension / self.noise;
         self.eta = self.eta.min(unbiased.max(SMALLEST));
         self.last_divergence = divergence;
-        self.mean_eta = self.eta;
     }
 
     /// [`memory`] of its eta.
@@ -154,7 +135,6 @@ impl Patience {
     pub fn rejected(&mut self) {
         if self.on_batches.is_some() {
             self.limit = 0.5 * self.eta;
-            self.mean_limit = 0.5 * self.mean_eta;
         }
         self.eta = (0.1 * self.eta).max(SMALLEST);
     }
@@ -162,8 +142,7 @@ impl Patience {
     /// An epoch ended.
     pub fn tighten(&mut self) {
         self.limit *= self.tightening;
-        self.mean_limit *= self.tightening;
-        self.stride *= SLOWING;
+        self.spreading *= SLOWING;
         self.eta = self.eta.min(self.limit);
     }
 
@@ -173,9 +152,7 @@ impl Patience {
             .number(self.limit)
             .number(self.last_divergence)
             .number(self.noise)
-            .number(self.stride)
-            .number(self.mean_eta)
-            .number(self.mean_limit)
+            .number(self.spreading)
     }
 
     pub fn restore(&mut self, reader: &mut StateReader<'_>) -> Result<(), InferenceError> {
@@ -183,9 +160,7 @@ impl Patience {
         self.limit = reader.number()?;
         self.last_divergence = reader.number()?;
         self.noise = reader.number()?;
-        self.stride = reader.number()?;
-        self.mean_eta = reader.number()?;
-        self.mean_limit = reader.number()?;
+        self.spreading = reader.number()?;
         Ok(())
     }
 }
@@ -250,25 +225,17 @@ mod tests {
     }
 
     #[test]
-    fn however_much_noise_there_is_exploring_means_go_as_far_and_less_far_with_every_epoch() {
-        for noise in [1e3, 1e6] {
+    fn however_much_noise_there_is_exploring_deviations_go_as_far_and_less_far_with_every_epoch() {
+        for noise in [1e4, 1e6] {
             let mut patience = Patience::exploring(1.0);
             patience.learn(noise, noise);
-            let stride = patience.mean_eta() * noise.sqrt();
-            assert!((stride - STRIDE).abs() < 1e-9);
-            patience.tighten();
+            let change = patience.eta() * noise.sqrt();
+            assert!((change - SPREADING).abs() < 1e-9);
             patience.tighten();
             patience.learn(noise, noise);
-            let stride = patience.mean_eta() * noise.sqrt();
-            assert!((stride - 0.5 * STRIDE).abs() < 1e-9);
+            let change = patience.eta() * noise.sqrt();
+            assert!((change - 0.5 * SPREADING).abs() < 1e-9);
         }
-    }
-
-    #[test]
-    fn where_there_is_little_noise_exploring_means_keep_to_steps_that_are_stable_together() {
-        let mut patience = Patience::exploring(1.0);
-        patience.learn(1.0, 1.0);
-        assert_eq!(patience.mean_eta(), MEAN_LIMIT);
     }
 
     #[test]

@@ -20,10 +20,19 @@ pub struct Settings {
     pub first_epoch: u64,
     /// How many standard deviations averages of two epochs may differ by once the run has converged.
     pub tolerance: f64,
-    /// Whether means and deviations take steps of their own.
-    pub apart: bool,
-    /// Whether every coordinate goes by its own noise. In more dimensions than [`EVERY_COORDINATE`] none does: that takes four vectors more.
-    pub own_pace: bool,
+    /// How far means go.
+    pub means: MeanSteps,
+}
+
+/// How far means go in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MeanSteps {
+    /// As far as solves for means and deviations together, by one eta.
+    Together,
+    /// Apart from deviations, in steps that the noise of each coordinate decides, see [`Pace`](crate::pace::Pace).
+    ByNoise,
+    /// Apart from deviations, in steps of a length, see [`Strides`](crate::strides::Strides).
+    ByLength,
 }
 
 impl Settings {
@@ -39,8 +48,7 @@ impl Settings {
             patience,
             first_epoch: FIRST_EPOCH,
             tolerance,
-            apart: false,
-            own_pace: false,
+            means: MeanSteps::Together,
         }
     }
 
@@ -50,15 +58,22 @@ impl Settings {
     pub fn on_batches(dimension: usize, draws: usize, eta: f64, tolerance: f64) -> Self {
         let exact = Self::exact(dimension, draws, eta, tolerance);
         let explores = dimension > EVERY_COORDINATE;
-        let (patience, first_epoch) = match explores {
-            true => (Patience::exploring(eta), FIRST_EXPLORING_EPOCH),
-            false => (exact.patience.on_batches(WANDERING), FIRST_EPOCH),
+        let (patience, first_epoch, means) = match explores {
+            true => (
+                Patience::exploring(eta),
+                FIRST_EXPLORING_EPOCH,
+                MeanSteps::ByLength,
+            ),
+            false => (
+                exact.patience.on_batches(WANDERING),
+                FIRST_EPOCH,
+                MeanSteps::ByNoise,
+            ),
         };
         Self {
             patience,
             first_epoch,
-            apart: true,
-            own_pace: !explores,
+            means,
             ..exact
         }
     }
