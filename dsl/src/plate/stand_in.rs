@@ -1,14 +1,14 @@
-//! Functions of rows in the place of networks, where it matters how a model uses their outputs and not what they compute.
+//! Small functions of rows in the place of networks, where it matters how a model uses their outputs and not what they compute.
 //!
-//! Whether a model is a sum over rows is tried at many points and on many rows. A large network takes minutes for what a sine of its
+//! Whether a model is a sum over rows is tried at many points and on many rows. Millions of weights take minutes for what a sine of the
 //! inputs says as well: both map each row by itself, the network by its contract, of which [`keep_rows_apart`] looks at a sample.
 
 use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use firebrand_core::network::{self, Network};
+use firebrand_core::network::{self, Cotangents, Network, Wanted, WeightTensor};
 use firebrand_core::{Stream, normals};
-use firebrand_graph::{RowFunction, Wanted};
+use firebrand_graph::Array;
 
 use crate::stage::Built;
 
@@ -16,14 +16,14 @@ use crate::stage::Built;
 const TOLERANCE: f64 = 1e-8;
 const STREAM: Stream = Stream::Other(0x7374_616e);
 
-/// The same networks, as far as sizes go, with other functions.
+/// For each network one of a few weights with the same inputs and outputs.
 pub(super) fn for_all(networks: &[Built]) -> Arc<Vec<Built>> {
     let standing_in = networks.iter().map(|built| {
-        built.computing(Arc::new(StandIn {
-            weights: built.network.weights(),
-            inputs: built.network.inputs(),
-            outputs: built.network.outputs(),
-        }))
+        let network = StandIn::of(&*built.network);
+        let count = network.weights();
+        let first = |weights: &Array| Array::vector(weights.data()[..count].to_vec());
+        let initial = built.initial.as_ref().map(first);
+        Built::new(Arc::new(network), initial)
     });
     Arc::new(standing_in.collect())
 }
@@ -57,14 +57,28 @@ fn keeps_rows_apart(network: &dyn Network) -> bool {
 /// The sine of a linear function of the inputs, with a phase for every output.
 #[derive(Debug)]
 struct StandIn {
-    weights: usize,
     inputs: usize,
     outputs: usize,
+    slopes: [WeightTensor; 1],
 }
 
-impl RowFunction for StandIn {
-    fn weights(&self) -> usize {
-        self.weights
+impl StandIn {
+    /// One with a weight for each input, or for as many as the network has weights.
+    fn of(network: &dyn Network) -> Self {
+        StandIn {
+            inputs: network.inputs(),
+            outputs: network.outputs(),
+            slopes: [WeightTensor {
+                name: "slopes".into(),
+                shape: vec![network.inputs().min(network.weights())],
+            }],
+        }
+    }
+}
+
+impl Network for StandIn {
+    fn tensors(&self) -> &[WeightTensor] {
+        &self.slopes
     }
 
     fn inputs(&self) -> usize {
@@ -75,17 +89,23 @@ impl RowFunction for StandIn {
         self.outputs
     }
 
-    fn apply(&self, weights: Tensor<2>, inputs: Tensor<3>) -> Tensor<3> {
-        let draws = weights.dims()[0];
-        let used = self.inputs.min(self.weights);
-        let slopes = weights.narrow(1, 0, used).reshape([draws, used, 1]);
-        let [own, rows, _] = inputs.dims();
+    fn numbers_per_row(&self) -> usize {
+        self.inputs + 2 * self.outputs
+    }
+
+    fn initial(&self, _seed: u64) -> Vec<f64> {
+        vec![0.0; self.weights()]
+    }
+
+    fn forward(&self, weights: Tensor<2>, inputs: Tensor<3>) -> Tensor<3> {
+        let [draws, used] = weights.dims();
+        let rows = inputs.dims()[1];
         let inputs = inputs.narrow(2, 0, used).expand([draws, rows, used]);
-        debug_assert!(own == draws || own == 1);
         let phases: Vec<f64> = (0..self.outputs).map(|output| output as f64).collect();
-        let place = (&slopes.device(), slopes.dtype());
+        let place = (&weights.device(), weights.dtype());
         let phases = Tensor::<3>::from_data(TensorData::new(phases, [1, 1, self.outputs]), place);
         let share = 1.0 / (used.max(1) as f64).sqrt();
+        let slopes = weights.reshape([draws, used, 1]);
         (inputs.matmul(slopes) * share + phases).sin()
     }
 
@@ -95,7 +115,7 @@ impl RowFunction for StandIn {
         _inputs: Tensor<3>,
         _cotangent: Tensor<3>,
         _wanted: Wanted,
-    ) -> (Option<Tensor<2>>, Option<Tensor<3>>) {
+    ) -> Cotangents {
         unreachable!("what stands in for a network is never differentiated")
     }
 }
@@ -125,32 +145,16 @@ mod tests {
     }
 
     #[test]
-    fn a_stand_in_has_the_sizes_of_the_network_and_depends_on_weights_and_row() {
-        let built = Built::new(Arc::new(network(|linear, rows| linear.forward(rows))), None);
-        let StandIn {
-            weights,
-            inputs,
-            outputs,
-        } = StandIn {
-            weights: built.network.weights(),
-            inputs: built.network.inputs(),
-            outputs: built.network.outputs(),
-        };
-        let function = StandIn {
-            weights,
-            inputs,
-            outputs,
-        };
+    fn a_stand_in_has_the_rows_of_the_network_and_depends_on_weights_and_row() {
+        let stand_in = StandIn::of(&network(|linear, rows| linear.forward(rows)));
         let numbers = |stream, shape: [usize; 3]| {
             let numbers = normals(1, Stream::Other(stream), 0, shape.iter().product());
             let place = (&Device::flex(), DType::F64);
             Tensor::<3>::from_data(TensorData::new(numbers, shape), place)
         };
-        let found = function.apply(
-            numbers(1, [2, 1, weights]).reshape([2, weights]),
-            numbers(2, [1, 4, inputs]),
-        );
-        assert_eq!(found.dims(), [2, 4, outputs]);
+        let weights = numbers(1, [2, 1, 3]).reshape([2, 3]);
+        let found = stand_in.forward(weights, numbers(2, [1, 4, 3]));
+        assert_eq!(found.dims(), [2, 4, 2]);
         let mut found: Vec<f64> = found.into_data().try_into_vec().unwrap();
         found.sort_by(f64::total_cmp);
         assert!(found.windows(2).all(|pair| pair[0] < pair[1]));

@@ -36,14 +36,6 @@ impl Built {
     pub fn weights(&self) -> usize {
         self.network.weights()
     }
-
-    /// The same network but for what the graph computes where it is called.
-    pub fn computing(&self, function: Arc<dyn RowFunction>) -> Self {
-        Built {
-            function: Function(function),
-            ..self.clone()
-        }
-    }
 }
 
 /// A network as a function of the graph.

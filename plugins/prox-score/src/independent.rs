@@ -250,6 +250,7 @@ impl Independent {
     /// The iterate after a step, in the place of the sums; `None` where it would not be finite.
     fn solve(&mut self, drawn: Drawn) -> Option<IndependentGaussian> {
         let (count, eta) = (drawn.valid as f64, self.patience.eta());
+        let dimension = self.iterate.dimension();
         let mut sums = drawn.score.iter().chain(&drawn.product);
         if !sums.all(|sum| sum.is_finite()) {
             return None;
@@ -269,7 +270,7 @@ impl Independent {
                 })
             }
             Means::ByLength(strides) => {
-                let mut shift = strides.begin();
+                let mut shift = strides.begin(self.iterate.log_scale() / dimension as f64);
                 Box::new(move |d, score, precision| {
                     let (_, spread) = coordinate_step(0.0, precision, eta)?;
                     Some((shift(d, score), spread))

@@ -146,6 +146,11 @@ impl OnDevice {
         mismatch / (drawn.valid * self.iterate.dimension()) as f64
     }
 
+    /// The mean of the log standard deviations.
+    fn log_deviation(&self) -> f64 {
+        self.iterate.log_scale() / self.iterate.dimension() as f64
+    }
+
     /// The iterate after a step, and the squares that its strides were taken by; `None` where it would not be finite.
     fn solve(&self, drawn: Drawn) -> Option<(PlacedGaussian, Option<Tensor<2>>)> {
         let (eta, count) = (self.patience.eta(), drawn.valid as f64);
@@ -154,7 +159,7 @@ impl OnDevice {
         let precision = drawn.product * deviation.clone() / -count;
         let (step, squares) = match &self.strides {
             Some(strides) => {
-                let (shift, squares) = strides.shift(mean_score);
+                let (shift, squares) = strides.shift(mean_score, self.log_deviation());
                 let deviation = deviation_steps(precision, eta);
                 (Solved { shift, deviation }, Some(squares))
             }
@@ -191,10 +196,11 @@ impl Running for OnDevice {
             }
             return Err(StepError::Recoverable("the step is not finite".into()));
         };
-        self.iterate = next;
+        let log_deviation = self.log_deviation();
         if let (Some(strides), Some(squares)) = (&mut self.strides, squares) {
-            strides.taken(squares);
+            strides.taken(squares, log_deviation);
         }
+        self.iterate = next;
         self.shown.outdate();
         let length = self.average.length();
         let progress = match self.average.push(&self.iterate, elbo) {

@@ -12,11 +12,12 @@ use firebrand_core::{InferenceError, Placement, to_host};
 
 use crate::gaussian::mean_step_share;
 
-/// How far a mean goes in a step at first, in standard deviations of the approximation.
+/// How far a mean goes in a step at first, in standard deviations of the approximation as it was at the start: one that widens on its way
+/// would take ever longer steps.
 const LENGTH: f64 = 1.0;
-/// What becomes of that with every epoch. Epochs double in length, so that means can go as far in each, and what they wander by falls as
-/// averages of stochastic gradient steps ask for (Polyak and Juditsky 1992).
-const SLOWING: f64 = 0.5;
+/// What becomes of that with every epoch. Epochs double in length, so that steps shorten with the square root of their number, as averages
+/// of stochastic gradient steps ask for (Polyak and Juditsky 1992).
+const SLOWING: f64 = std::f64::consts::FRAC_1_SQRT_2;
 /// The share of a new square in the running means.
 const SHARE: f64 = 0.05;
 /// What eta of a mean may be at most: near the fixed point a step covers two thirds of the way to it, if the other coordinates stand still.
@@ -29,6 +30,8 @@ const SQUARES: (f64, f64) = (1e-30, 1e30);
 pub struct Stride {
     length: f64,
     steps: f64,
+    /// The mean log deviation at the start, once a step has been taken.
+    start: Option<f64>,
 }
 
 impl Stride {
@@ -36,6 +39,7 @@ impl Stride {
         Stride {
             length: LENGTH,
             steps: 0.0,
+            start: None,
         }
     }
 
@@ -44,9 +48,16 @@ impl Stride {
         SHARE.max(1.0 / (self.steps + 1.0))
     }
 
-    /// A step was taken.
-    fn taken(&mut self) {
+    /// The length of a step from an approximation whose log deviations have this mean.
+    fn from(&self, log_deviation: f64) -> f64 {
+        let start = self.start.unwrap_or(log_deviation);
+        self.length * (start - log_deviation).exp()
+    }
+
+    /// A step was taken from an approximation whose log deviations had this mean.
+    fn taken(&mut self, log_deviation: f64) {
         self.steps += 1.0;
+        self.start.get_or_insert(log_deviation);
     }
 
     /// A step was rejected.
@@ -60,12 +71,16 @@ impl Stride {
     }
 
     fn save(&self, writer: StateWriter) -> StateWriter {
-        writer.number(self.length).number(self.steps)
+        writer
+            .number(self.length)
+            .number(self.steps)
+            .numbers(self.start.as_slice())
     }
 
     fn restore(&mut self, reader: &mut StateReader<'_>) -> Result<(), InferenceError> {
         self.length = reader.number()?;
         self.steps = reader.number()?;
+        self.start = reader.numbers()?.first().copied();
         Ok(())
     }
 }
@@ -88,10 +103,12 @@ impl Strides {
         }
     }
 
-    /// Begins a step: gives what takes the whitened mean score of each coordinate to the shift of its whitened mean.
-    pub fn begin(&mut self) -> impl FnMut(usize, f64) -> f64 {
-        let (share, length) = (self.stride.next_share(), self.stride.length);
-        self.stride.taken();
+    /// Begins a step from an approximation whose log deviations have this mean: gives what takes the whitened mean score of each
+    /// coordinate to the shift of its whitened mean.
+    pub fn begin(&mut self, log_deviation: f64) -> impl FnMut(usize, f64) -> f64 {
+        let share = self.stride.next_share();
+        let length = self.stride.from(log_deviation);
+        self.stride.taken(log_deviation);
         let squares = &mut self.squares;
         move |coordinate, score| {
             let square = &mut squares[coordinate];
@@ -130,20 +147,22 @@ impl PlacedStrides {
         }
     }
 
-    /// The shifts of whitened means with these whitened mean scores, `[1, D]`, and what [`taken`](Self::taken) is told if they are taken.
-    pub fn shift(&self, score: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    /// The shifts of whitened means with these whitened mean scores, `[1, D]`, from an approximation whose log deviations have this mean;
+    /// and what [`taken`](Self::taken) is told if they are taken.
+    pub fn shift(&self, score: Tensor<2>, log_deviation: f64) -> (Tensor<2>, Tensor<2>) {
         let share = self.stride.next_share();
         let now = (score.clone() * score.clone()).clamp(SQUARES.0, SQUARES.1);
         let squares = now * share + self.squares.clone() * (1.0 - share);
-        let eta = (squares.clone().sqrt().recip() * self.stride.length).clamp_max(LIMIT);
+        let eta =
+            (squares.clone().sqrt().recip() * self.stride.from(log_deviation)).clamp_max(LIMIT);
         // 2 eta / (1 + 2 eta)
         let taken = ((eta * 2.0).recip() + 1.0).recip();
         (score * taken, squares)
     }
 
-    /// A step with these shifts was taken.
-    pub fn taken(&mut self, squares: Tensor<2>) {
-        self.stride.taken();
+    /// A step with these shifts was taken from there.
+    pub fn taken(&mut self, squares: Tensor<2>, log_deviation: f64) {
+        self.stride.taken(log_deviation);
         self.squares = squares;
     }
 
@@ -177,7 +196,7 @@ mod tests {
         let mut strides = Strides::new(scores.len());
         (0..steps)
             .map(|_| {
-                let mut shift = strides.begin();
+                let mut shift = strides.begin(0.0);
                 scores
                     .iter()
                     .enumerate()
@@ -201,9 +220,9 @@ mod tests {
     fn a_score_that_is_larger_than_ever_takes_no_step_much_longer_than_all() {
         let mut strides = Strides::new(1);
         for _ in 0..100 {
-            strides.begin()(0, 1e-9);
+            strides.begin(0.0)(0, 1e-9);
         }
-        let shift = strides.begin()(0, 1e6);
+        let shift = strides.begin(0.0)(0, 1e6);
         assert!(
             shift > LENGTH && shift < 2.0 * LENGTH / SHARE.sqrt(),
             "{shift}"
@@ -218,13 +237,22 @@ mod tests {
     }
 
     #[test]
-    fn strides_halve_with_every_epoch_and_every_rejection() {
+    fn strides_do_not_grow_where_the_approximation_does() {
         let mut strides = Strides::new(1);
-        let first = strides.begin()(0, 1e6);
+        let first = strides.begin(-7.0)(0, 1e6);
+        // The shift is in units of deviations that are three times as large.
+        let last = strides.begin(-7.0 + 3.0_f64.ln())(0, 1e6);
+        assert!((last / first - 1.0 / 3.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn strides_shorten_with_every_epoch_and_every_rejection() {
+        let mut strides = Strides::new(1);
+        let first = strides.begin(0.0)(0, 1e6);
         strides.stride.slow();
         strides.stride.rejected();
-        let last = strides.begin()(0, 1e6);
-        assert!((last / first - 0.25).abs() < 1e-5);
+        let last = strides.begin(0.0)(0, 1e6);
+        assert!((last / first - 0.5 * SLOWING).abs() < 1e-5);
     }
 
     #[test]
@@ -238,9 +266,9 @@ mod tests {
             [1.0, -1e3, 0.2, 1e2],
             [0.0, 5.0, 5.0, 1e200],
         ] {
-            let (shift, squares) = placed.shift(row(&scores));
-            placed.taken(squares);
-            let mut alone = host.begin();
+            let (shift, squares) = placed.shift(row(&scores), 0.0);
+            placed.taken(squares, 0.0);
+            let mut alone = host.begin(0.0);
             for (d, found) in to_host(&shift).into_iter().enumerate() {
                 let expected = alone(d, scores[d]);
                 assert!(
