@@ -277,6 +277,12 @@ fn terms_in_which_rows_meet_are_refused_where_they_stand() {
     );
     let process = "y ~ multi_normal(rep_vector(mu, N), add_diag(gp_exp_quad_cov(to_array_1d(x), 1.0, 1.0), sigma));";
     is_refused("", process, "y ~ multi_normal", mixes);
+    // Outputs of one row, multiplied by those of the row before; and what rows are many enough to have.
+    let network = "network f = mlp(1, {5}, 1);";
+    let after_another = "for (n in 2:N) target += f([x[n]]')[1] * f([x[n - 1]]')[1];";
+    is_refused(network, after_another, "target += f", mixes);
+    let lagged = "for (n in 11:N) y[n] ~ normal(f([y[n - 10]]')[1], sigma);";
+    is_refused(network, lagged, "y[n] ~ normal", mixes);
 }
 
 #[test]
