@@ -2,6 +2,7 @@
 time and peak memory, and their ratios, as a table.
 
     python3 scripts/network_steps.py target/release/firebrand --device cuda --work results/networks
+    python3 scripts/network_steps.py target/release/firebrand --device libtorch --work results/networks --only resnet101 --rows 2 --steps 1,4
 
 A step's time is what more steps take longer, by the seconds that the program reports. Peak memory is that of a run of a few steps with all
 that comes before and after: of the GPU, as nvidia-smi sees it grow, or on the CPU of the process. Images and labels are random.
@@ -119,7 +120,7 @@ def torch_step(setting, device, gpu):
     """The same of a gradient step; none where PyTorch cannot be had."""
     script = pathlib.Path(__file__).with_name("gradient_step.py")
     command = [sys.executable, script, setting.name, "--device", device.replace("libtorch", "cpu"), "--rows", str(setting.rows)]
-    command += ["--size", str(setting.size), "--classes", str(setting.classes)]
+    command += ["--size", str(setting.size), "--classes", str(setting.classes), "--steps", str(setting.many - setting.few)]
     found = measured(command, gpu)
     if found is None:
         return None
@@ -133,14 +134,24 @@ def main():
     arguments.add_argument("--device", default="cuda")
     arguments.add_argument("--work", type=pathlib.Path, required=True, help="a folder for models and data")
     arguments.add_argument("--small", action="store_true", help="a small network on few rows, for a trial of this script")
+    arguments.add_argument("--only", help="one of the networks")
+    arguments.add_argument("--rows", type=int, help="rows that a step sees, where memory or time are short")
+    arguments.add_argument("--steps", help="the steps of a short and of a long run, such as 1,4")
     asked = arguments.parse_args()
+    settings = [setting for setting in (SMALL if asked.small else FULL) if asked.only in (None, setting.name)]
+    if not settings:
+        arguments.error(f"there is no network {asked.only}")
+    for setting in settings:
+        setting.rows = asked.rows or setting.rows
+        if asked.steps:
+            setting.few, setting.many = map(int, asked.steps.split(","))
     gpu = None
     if asked.device.startswith("cuda"):
         gpu = int((asked.device + ":0").split(":")[1])
 
     print("| network | | firebrand | PyTorch | ratio |\n|---|---|--:|--:|--:|")
     complete = True
-    for setting in SMALL if asked.small else FULL:
+    for setting in settings:
         folder = asked.work / setting.name
         write_problem(folder, setting)
         own = firebrand_step(asked.program, folder, setting, asked.device, gpu)
