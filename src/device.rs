@@ -38,7 +38,7 @@ pub enum DeviceError {
     /// The libtorch that was loaded is the one for CPUs.
     #[error(
         "`{0}`: the libtorch that this program has loaded is one for CPUs; have the one with CUDA by \
-         `eval \"$(scripts/libtorch.sh ~/libtorch cuda)\"` and build again, or use `--device libtorch`"
+         `eval \"$(scripts/libtorch.sh ~/libtorch-cuda cuda)\"` and build again, or use `--device libtorch`"
     )]
     WithoutCuda(DeviceName),
     /// CUDA finds no device at all.

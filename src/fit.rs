@@ -238,10 +238,10 @@ impl Ready<'_> {
         }
         cancelled.store(false, Ordering::Relaxed);
         watch(Event::Drawing);
-        let (draws, mut notes) = self.draw(&mut fit, cancelled);
         if let (Some(_), Some(bias)) = (&self.options.minibatch, inference.bias_on_batches()) {
-            notes.push(bias.into());
+            verdict = verdict.with_care(bias);
         }
+        let (draws, notes) = self.draw(&mut fit, cancelled);
         Ok(Fitted::new(fit, diagnosis, verdict, draws, notes))
     }
 

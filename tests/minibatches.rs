@@ -285,6 +285,59 @@ fn terms_in_which_rows_meet_are_refused_where_they_stand() {
     is_refused(network, lagged, "y[n] ~ normal", mixes);
 }
 
+/// So many rows that few of them, at random, never meet: they are refused as a few are.
+#[test]
+fn rows_that_meet_seldom_among_very_many_are_refused() {
+    let rows = 40_000;
+    let numbers = |of: &dyn Fn(usize) -> String| {
+        let all: Vec<String> = (0..rows).map(of).collect();
+        all.join(",")
+    };
+    let x = numbers(&|n| {
+        let row: Vec<String> = (0..27).map(|k| format!("{}", (n + k) % 5)).collect();
+        format!("[{}]", row.join(","))
+    });
+    let y = numbers(&|n| format!("{}", (7 * n % 11) as f64 / 10.0));
+    // Two rows each, far apart.
+    let group = numbers(&|n| format!("{}", n % (rows / 2) + 1));
+    let data = format!(
+        r#"{{"N": {rows}, "J": {}, "x": [{x}], "y": [{y}], "group": [{group}]}}"#,
+        rows / 2
+    );
+    let data = Data::from_json(&data).unwrap();
+    let refusal = |statements: &str| {
+        let model = format!(
+            "data {{ int N, J; matrix[N, 27] x; vector[N] y; array[N] int group; }}
+            parameters {{ real b; vector[27] c; }}
+            model {{ b ~ std_normal(); c ~ std_normal(); {statements} }}"
+        );
+        let model = Model::parse("model.stan", &model).unwrap();
+        let compiled = model.compile_with_plate(&data, &Placement::cpu(), "N");
+        compiled.map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(refusal("y ~ normal(b + x * c, 1);"), Ok(()));
+    for meeting in [
+        "for (n in 2:N) y[n] ~ normal(b * y[n - 1] + x[n] * c, 1);",
+        "vector[J] sums = rep_vector(0, J);
+         for (n in 1:N) sums[group[n]] += y[n] - b;
+         target += -dot_self(sums);",
+    ] {
+        let why = refusal(meeting).expect_err(meeting);
+        assert!(why.contains("no sum over the rows of N"), "{why}");
+    }
+}
+
+#[test]
+fn where_there_are_no_rows_there_are_no_minibatches() {
+    let data = Data::from_json(r#"{"N": 0, "y": []}"#).unwrap();
+    let model = "data { int N; vector[N] y; } parameters { real b; } model { y ~ normal(b, 1); }";
+    let model = Model::parse("model.stan", model).unwrap();
+    let Err(error) = model.compile_with_plate(&data, &Placement::cpu(), "N") else {
+        panic!("no rows were taken for some")
+    };
+    assert!(error.to_string().contains("N is 0"), "{error}");
+}
+
 #[test]
 fn parameters_that_rows_have_of_their_own_are_refused_where_they_are_declared() {
     let because = "the size of the parameter z depends on the number of rows";

@@ -289,6 +289,20 @@ fn what_cannot_be_is_refused_with_its_place_and_a_remedy() {
 }
 
 #[test]
+fn a_network_that_no_memory_holds_is_refused_with_its_size() {
+    let model =
+        "data { int N; } parameters { network f = mlp(1, {N, N}, 1); } model { f ~ normal(0, 1); }";
+    let model = Model::parse("model.stan", model).unwrap();
+    for (units, size) in [("100000000", "80000003 GB"), ("10000000000", "GB once")] {
+        let data = Data::from_json(&format!(r#"{{"N": {units}}}"#)).unwrap();
+        let Err(error) = model.compile(&data, &Placement::cpu()) else {
+            panic!("it was taken")
+        };
+        assert!(error.to_string().contains(size), "{error}");
+    }
+}
+
+#[test]
 fn network_is_a_name_like_any_other() {
     let posterior = compiled(
         "data { int N; } parameters { real network; vector[2] initial; }

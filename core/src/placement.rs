@@ -64,6 +64,25 @@ impl Placement {
         }
     }
 
+    /// What the device is called where one is asked for, `cpu`, `libtorch` or `cuda:0`; Burn's name where it has none.
+    pub fn device_name(&self) -> String {
+        let burn = format!("{:?}", self.device);
+        let inner = burn
+            .strip_prefix("Device<")
+            .and_then(|rest| rest.strip_suffix('>'));
+        match inner.unwrap_or(&burn) {
+            "Flex(Cpu)" => "cpu".into(),
+            "LibTorch(Cpu)" => "libtorch".into(),
+            inner => {
+                let cuda = inner.strip_prefix("LibTorch(Cuda(");
+                match cuda.and_then(|rest| rest.strip_suffix("))")) {
+                    Some(index) => format!("cuda:{index}"),
+                    None => burn,
+                }
+            }
+        }
+    }
+
     /// Whether tensors are where the host's own numbers are: on Burn's CPU backend.
     pub fn is_host(&self) -> bool {
         self.device == Device::flex()

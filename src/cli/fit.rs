@@ -133,9 +133,14 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
         Some(resumed) => {
             let kept = Kept::go_on(&resumed.results, &resumed.origin)?;
             let checkpoint = kept.read()?;
-            enough_steps(&plan, &checkpoint)?;
+            match &checkpoint {
+                Some(checkpoint) => enough_steps(&plan, checkpoint)?,
+                None => eprintln!(
+                    "note: the run had ended before its first checkpoint, so it begins anew"
+                ),
+            }
             let output = Output::reopen(&resumed.results)?;
-            (Some(output), Some(kept), Some(checkpoint))
+            (Some(output), Some(kept), checkpoint)
         }
         None => match plan.out.as_deref().map(Path::new) {
             Some(folder) => {

@@ -21,6 +21,7 @@ pub fn catch_interrupts() -> Result<&'static AtomicBool, Failure> {
         if CANCELLED.swap(true, Ordering::Relaxed) {
             std::process::exit(INTERRUPTED);
         }
+        eprintln!("\nstopping, and keeping what was done; once more ends it at once");
     })
     .map_err(|error| Failure::Usage(format!("cannot listen for Ctrl-C: {error}")))?;
     Ok(&CANCELLED)

@@ -55,10 +55,10 @@ fn a_run_file_has_minibatches_and_arguments_go_before_it() {
     let json = workspace.run("fit many.ron --json").json();
     assert_eq!(json["record"]["request"]["options"]["minibatch"], "N=20");
     // What is known to be biased says so.
-    let notes = json["notes"].to_string();
+    let because = json["because"].to_string();
     assert!(
-        notes.contains("`gsm` takes the noise of minibatches for curvature"),
-        "{notes}"
+        because.contains("`gsm` takes the noise of minibatches for curvature"),
+        "{because}"
     );
     let json = workspace.run("fit many.ron --json --minibatch N=50").json();
     assert_eq!(json["record"]["request"]["options"]["minibatch"], "N=50");

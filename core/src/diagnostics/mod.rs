@@ -180,14 +180,18 @@ fn measure(
         draws: &constrained,
         weights: &base,
     };
-    let drift = drift(
-        target,
-        &whitening,
-        &starts,
-        &baseline,
-        seed,
-        options.chain_gradients,
-    )?;
+    // Chains say something of quantities, and of the weights of networks there are none.
+    let drift = match constrained.columns.is_empty() {
+        true => None,
+        false => drift(
+            target,
+            &whitening,
+            &starts,
+            &baseline,
+            seed,
+            options.chain_gradients,
+        )?,
+    };
     Ok(Diagnosis {
         draws,
         invalid: 1.0 - valid as f64 / draws as f64,

@@ -53,6 +53,25 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The same, with something more to say that is no worse than a reason for care.
+    pub fn with_care(self, because: &str) -> Self {
+        let with = |mut reasons: Vec<String>| {
+            reasons.push(because.into());
+            reasons
+        };
+        match self {
+            Verdict::Trustworthy => Verdict::UseWithCare {
+                because: with(Vec::new()),
+            },
+            Verdict::UseWithCare { because } => Verdict::UseWithCare {
+                because: with(because),
+            },
+            Verdict::DoNotTrust { because } => Verdict::DoNotTrust {
+                because: with(because),
+            },
+        }
+    }
+
     /// Whether every check passed.
     pub fn is_trustworthy(&self) -> bool {
         *self == Verdict::Trustworthy

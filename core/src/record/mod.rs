@@ -77,7 +77,7 @@ impl Request {
             version: env!("CARGO_PKG_VERSION").into(),
             model: model.into(),
             data,
-            device: format!("{:?}", placement.device),
+            device: placement.device_name(),
             precision: placement.precision,
             inference,
             family,

@@ -26,6 +26,8 @@ const FEW_POINTS: usize = 4;
 const DRAWN: usize = (1 << 20) + 1;
 /// Rows in each of two sets: few, to see what each row does, and more, for what few rows do not do.
 const SIZES: [(usize, usize); 3] = [(1, 1), (2, 3), (40, 57)];
+/// Rows next to each other that are tried.
+const NEAR: usize = 100;
 /// All rows are taken where they have at most so many numbers.
 const MOST_NUMBERS: usize = 1 << 20;
 /// Numbers in points that are tried together.
@@ -43,22 +45,9 @@ const STREAM: Stream = Stream::Other(0x706c_6174);
 /// # Errors
 /// The statements, and what is wrong with the model on some of its rows.
 pub(super) fn check(plated: &Plated) -> Result<BTreeSet<Span>, Vec<Diagnostic>> {
-    let rows = plated.rows();
-    let mut order: Vec<usize> = (0..rows).collect();
-    order.shuffle(&mut generator(SEED, STREAM, 0));
-    let mut splits: Vec<(usize, usize)> = SIZES
-        .iter()
-        .filter(|(a, b)| a + b <= rows)
-        .copied()
-        .collect();
-    if rows >= 2 && plated.variables.numbers() <= MOST_NUMBERS {
-        splits.push((rows / 2, rows - rows / 2));
-    }
     let mut without_rows = BTreeMap::new();
-    for (a, b) in splits {
-        order.rotate_left(rows / 3);
-        let mut whole = order[..a + b].to_vec();
-        let (first, second) = (whole[..a].to_vec(), whole[a..].to_vec());
+    for (mut whole, first) in sets(plated) {
+        let (first, second) = (whole[..first].to_vec(), whole[first..].to_vec());
         // In the data's own order, so that it matters where a row stands.
         whole.sort_unstable();
         for (span, nothing) in compare(plated, [&whole, &first, &second])? {
@@ -70,6 +59,44 @@ pub(super) fn check(plated: &Plated) -> Result<BTreeSet<Span>, Vec<Diagnostic>> 
         .filter(|(_, nothing)| *nothing)
         .map(|(span, _)| span)
         .collect())
+}
+
+/// Sets of rows, and how many of each are the first part.
+///
+/// All rows are one of them, if they are not too many. Otherwise rows at random would seldom be those that meet: so there are some
+/// that are next to each other, and some that an int of the data, such as the number of a group, says the same of.
+fn sets(plated: &Plated) -> Vec<(Vec<usize>, usize)> {
+    let rows = plated.rows();
+    let mut rng = generator(SEED, STREAM, 0);
+    let mut order: Vec<usize> = (0..rows).collect();
+    order.shuffle(&mut rng);
+    let mut sets = Vec::new();
+    for (a, b) in SIZES.into_iter().filter(|(a, b)| a + b <= rows) {
+        order.rotate_left(rows / 3);
+        sets.push((order[..a + b].to_vec(), a));
+    }
+    if rows < 2 {
+        return sets;
+    }
+    if plated.variables.numbers() <= MOST_NUMBERS {
+        order.rotate_left(rows / 3);
+        sets.push((order, rows / 2));
+        return sets;
+    }
+    order.sort_unstable();
+    let orders = std::iter::once(order.clone()).chain(plated.variables.ints().map(|ints| {
+        let mut alike = order.clone();
+        alike.sort_by_key(|&row| ints[row]);
+        alike
+    }));
+    for order in orders {
+        let mut near = order[rows / 3..].to_vec();
+        near.truncate(NEAR);
+        near.shuffle(&mut rng);
+        let first = near.len() / 2;
+        sets.push((near, first));
+    }
+    sets
 }
 
 /// Whether a statement contributes nothing without rows, for each that depends on rows.

@@ -58,6 +58,14 @@ impl Variables {
             Some((_, Value::Int(ints))) => usize::try_from(ints.data[0]).unwrap_or(0),
             _ => 0,
         };
+        if rows == 0 {
+            let declaration = program.data.iter().find(|d| d.slot == size);
+            let span = declaration.map(|d| d.span).unwrap_or_default();
+            let message = format!("{name} is 0, so there are no rows to draw a minibatch from");
+            return Err(vec![
+                Diagnostic::error(span, message).label("a minibatch was asked of this"),
+            ]);
+        }
         let declared: Vec<(Slot, Axes)> = program
             .data
             .iter()
@@ -171,6 +179,24 @@ impl Variables {
     pub fn are_in_files(&self) -> bool {
         let in_file = |cut: &Cut| matches!(cut.held, Held::File(..));
         self.cut.iter().any(in_file)
+    }
+
+    /// The ints of which each row has one, variable by variable.
+    pub fn ints(&self) -> impl Iterator<Item = Vec<i64>> {
+        let of = |cut: &Cut| match &cut.held {
+            Held::Value(Value::Int(ints)) if ints.data.len() == self.rows => {
+                Some(ints.data.to_vec())
+            }
+            Held::File(stored, true) if stored.dims() == [self.rows] => {
+                let all: Vec<usize> = (0..self.rows).collect();
+                match rows_of(stored, &all, true) {
+                    Value::Int(ints) => Some(ints.data.to_vec()),
+                    Value::Real(_) => None,
+                }
+            }
+            _ => None,
+        };
+        self.cut.iter().filter_map(of)
     }
 
     /// Numbers in all variables that have an axis of rows.

@@ -14,6 +14,9 @@ use crate::hir::{self, Expression, NetworkOption};
 use crate::syntax::Span;
 use crate::value::Value;
 
+/// More weights than this are a mistake: a hundred times those of the largest networks that a machine of today fits.
+const MOST_WEIGHTS: u128 = 1 << 35;
+
 /// A network of the program.
 #[derive(Clone, Debug)]
 pub(crate) struct Built {
@@ -102,10 +105,21 @@ impl Interpreter<'_> {
             options.push(format!("{name}: {value}"));
         }
         let text = format!("{}({})", network.architecture, options.join(", "));
-        match registry::network(&text) {
-            Ok(chosen) => Ok(Arc::from(chosen.plugin)),
-            Err(error) => self.fail(network.span, error.to_string()),
+        let made: Arc<dyn Network> = match registry::network(&text) {
+            Ok(chosen) => Arc::from(chosen.plugin),
+            Err(error) => return self.fail(network.span, error.to_string()),
+        };
+        let size = |shape: &[usize]| shape.iter().map(|&n| n as u128).product::<u128>();
+        let weights: u128 = made.tensors().iter().map(|t| size(&t.shape)).sum();
+        if weights > MOST_WEIGHTS {
+            let message = format!(
+                "{} would have {weights} weights, which take {} GB once, and a fit holds them many times: make it smaller",
+                network.name,
+                8 * weights / 1_000_000_000
+            );
+            return self.fail(network.span, message);
         }
+        Ok(made)
     }
 
     /// The weights that the data give a network to begin with: a file, under the name of the network.

@@ -92,19 +92,16 @@ impl Kept {
         Ok(())
     }
 
-    /// The last one.
+    /// The last one; `None` if the run ended while it sought a start, which it then seeks again.
     ///
     /// # Errors
-    /// If there is none, or it is damaged.
-    pub fn read(&self) -> Result<Checkpoint, Failure> {
-        Checkpoint::read(&self.folder).map_err(|error| {
-            Failure::Usage(match error {
-                ReadCheckpointError::None => "nothing can be resumed: the run ended before its first checkpoint, while it sought a \
-                    start; begin it anew"
-                    .into(),
-                error => format!("cannot resume: {error}"),
-            })
-        })
+    /// If it is damaged.
+    pub fn read(&self) -> Result<Option<Checkpoint>, Failure> {
+        match Checkpoint::read(&self.folder) {
+            Ok(checkpoint) => Ok(Some(checkpoint)),
+            Err(ReadCheckpointError::None) => Ok(None),
+            Err(error) => Err(Failure::Usage(format!("cannot resume: {error}"))),
+        }
     }
 
     /// Removes them all: the run is finished. What cannot be removed is in nobody's way.

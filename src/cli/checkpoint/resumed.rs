@@ -146,6 +146,10 @@ fn agree(before: &RunFile, now: &RunFile) -> Result<(), Failure> {
         let before = before.get(&name).unwrap_or(&Value::Null);
         let is_free = FREE.contains(&name.as_str()) || now.is_null();
         if !is_free && now != *before {
+            let before = match before {
+                Value::Null => "what it is by default".into(),
+                before => before.to_string(),
+            };
             return Err(Failure::Usage(format!(
                 "a run goes on as it began: its `{name}` is {before}, and cannot become {now}; leave it out, or begin a run of its own"
             )));
