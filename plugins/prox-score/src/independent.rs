@@ -88,6 +88,37 @@ impl Means {
         }
     }
 
+    /// Begins a step from an approximation whose log deviations have this mean.
+    fn begin(&mut self, log_deviation: f64) {
+        match self {
+            Means::Together => {}
+            Means::ByNoise(pace) => pace.begin(),
+            Means::ByLength(strides) => {
+                strides.begin(log_deviation);
+            }
+        }
+    }
+
+    /// The whitened mean and standard deviation of a coordinate after the step that has begun; `None` where they are not finite.
+    fn step(
+        &mut self,
+        coordinate: usize,
+        score: f64,
+        precision: f64,
+        eta: f64,
+    ) -> Option<(f64, f64)> {
+        let spread = |eta: f64| coordinate_step(0.0, precision, eta).map(|(_, spread)| spread);
+        match self {
+            Means::Together => coordinate_step(score, precision, eta),
+            Means::ByNoise(pace) => {
+                let (mean_eta, eta) = pace.etas(coordinate).unwrap_or((eta, eta));
+                pace.learn(coordinate, score, precision);
+                Some((mean_step(score, mean_eta), spread(eta)?))
+            }
+            Means::ByLength(strides) => Some((strides.shift(coordinate, score), spread(eta)?)),
+        }
+    }
+
     fn rejected(&mut self) {
         match self {
             Means::Together => {}
@@ -255,39 +286,18 @@ impl Independent {
         if !sums.all(|sum| sum.is_finite()) {
             return None;
         }
-        let mut step: Box<dyn FnMut(usize, f64, f64) -> Option<(f64, f64)>> = match &mut self.means
-        {
-            Means::Together => {
-                Box::new(|_, score, precision| coordinate_step(score, precision, eta))
-            }
-            Means::ByNoise(pace) => {
-                pace.begin();
-                Box::new(move |d, score, precision| {
-                    let (mean_eta, eta) = pace.etas(d).unwrap_or((eta, eta));
-                    pace.learn(d, score, precision);
-                    let (_, spread) = coordinate_step(0.0, precision, eta)?;
-                    Some((mean_step(score, mean_eta), spread))
-                })
-            }
-            Means::ByLength(strides) => {
-                let mut shift = strides.begin(self.iterate.log_scale() / dimension as f64);
-                Box::new(move |d, score, precision| {
-                    let (_, spread) = coordinate_step(0.0, precision, eta)?;
-                    Some((shift(d, score), spread))
-                })
-            }
-        };
+        self.means
+            .begin(self.iterate.log_scale() / dimension as f64);
         let (mut next_mean, mut next_deviation) = (drawn.score, drawn.product);
         let now = self.iterate.mean.iter().zip(&self.iterate.deviation);
         let next = next_mean.iter_mut().zip(&mut next_deviation);
         for (d, ((&mean, &deviation), (score, product))) in now.zip(next).enumerate() {
             let (mean_score, precision) =
                 (deviation * *score / count, -deviation * *product / count);
-            let (shift, spread) = step(d, mean_score, precision)?;
+            let (shift, spread) = self.means.step(d, mean_score, precision, eta)?;
             *score = mean + deviation * shift;
             *product = deviation * spread;
         }
-        drop(step);
         let finite = next_mean.iter().all(|m| m.is_finite())
             && next_deviation.iter().all(|s| s.is_finite() && *s > 0.0);
         finite.then_some(IndependentGaussian {

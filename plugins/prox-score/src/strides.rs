@@ -92,6 +92,9 @@ pub struct Strides {
     pub stride: Stride,
     /// Running means of the squares of the whitened mean scores, `[D]`.
     squares: Vec<f64>,
+    /// Of the step that has begun: the weight of its squares, and its length.
+    share: f64,
+    length: f64,
 }
 
 impl Strides {
@@ -100,22 +103,25 @@ impl Strides {
         Strides {
             stride: Stride::new(),
             squares: vec![0.0; dimension],
+            share: 1.0,
+            length: 0.0,
         }
     }
 
-    /// Begins a step from an approximation whose log deviations have this mean: gives what takes the whitened mean score of each
-    /// coordinate to the shift of its whitened mean.
-    pub fn begin(&mut self, log_deviation: f64) -> impl FnMut(usize, f64) -> f64 {
-        let share = self.stride.next_share();
-        let length = self.stride.from(log_deviation);
+    /// Begins a step from an approximation whose log deviations have this mean.
+    pub fn begin(&mut self, log_deviation: f64) -> &mut Self {
+        self.share = self.stride.next_share();
+        self.length = self.stride.from(log_deviation);
         self.stride.taken(log_deviation);
-        let squares = &mut self.squares;
-        move |coordinate, score| {
-            let square = &mut squares[coordinate];
-            let now = (score * score).clamp(SQUARES.0, SQUARES.1);
-            *square += share * (now - *square);
-            score * mean_step_share((length / square.sqrt()).min(LIMIT))
-        }
+        self
+    }
+
+    /// The shift of the whitened mean of a coordinate with this whitened mean score, in the step that has begun.
+    pub fn shift(&mut self, coordinate: usize, score: f64) -> f64 {
+        let square = &mut self.squares[coordinate];
+        let now = (score * score).clamp(SQUARES.0, SQUARES.1);
+        *square += self.share * (now - *square);
+        score * mean_step_share((self.length / square.sqrt()).min(LIMIT))
     }
 
     pub fn save(&self, writer: StateWriter) -> StateWriter {
@@ -196,11 +202,11 @@ mod tests {
         let mut strides = Strides::new(scores.len());
         (0..steps)
             .map(|_| {
-                let mut shift = strides.begin(0.0);
+                strides.begin(0.0);
                 scores
                     .iter()
                     .enumerate()
-                    .map(|(d, s)| shift(d, *s))
+                    .map(|(d, s)| strides.shift(d, *s))
                     .collect()
             })
             .collect()
@@ -220,9 +226,9 @@ mod tests {
     fn a_score_that_is_larger_than_ever_takes_no_step_much_longer_than_all() {
         let mut strides = Strides::new(1);
         for _ in 0..100 {
-            strides.begin(0.0)(0, 1e-9);
+            strides.begin(0.0).shift(0, 1e-9);
         }
-        let shift = strides.begin(0.0)(0, 1e6);
+        let shift = strides.begin(0.0).shift(0, 1e6);
         assert!(
             shift > LENGTH && shift < 2.0 * LENGTH / SHARE.sqrt(),
             "{shift}"
@@ -239,19 +245,19 @@ mod tests {
     #[test]
     fn strides_do_not_grow_where_the_approximation_does() {
         let mut strides = Strides::new(1);
-        let first = strides.begin(-7.0)(0, 1e6);
+        let first = strides.begin(-7.0).shift(0, 1e6);
         // The shift is in units of deviations that are three times as large.
-        let last = strides.begin(-7.0 + 3.0_f64.ln())(0, 1e6);
+        let last = strides.begin(-7.0 + 3.0_f64.ln()).shift(0, 1e6);
         assert!((last / first - 1.0 / 3.0).abs() < 1e-5);
     }
 
     #[test]
     fn strides_shorten_with_every_epoch_and_every_rejection() {
         let mut strides = Strides::new(1);
-        let first = strides.begin(0.0)(0, 1e6);
+        let first = strides.begin(0.0).shift(0, 1e6);
         strides.stride.slow();
         strides.stride.rejected();
-        let last = strides.begin(0.0)(0, 1e6);
+        let last = strides.begin(0.0).shift(0, 1e6);
         assert!((last / first - 0.5 * SLOWING).abs() < 1e-5);
     }
 
@@ -268,9 +274,9 @@ mod tests {
         ] {
             let (shift, squares) = placed.shift(row(&scores), 0.0);
             placed.taken(squares, 0.0);
-            let mut alone = host.begin(0.0);
+            host.begin(0.0);
             for (d, found) in to_host(&shift).into_iter().enumerate() {
-                let expected = alone(d, scores[d]);
+                let expected = host.shift(d, scores[d]);
                 assert!(
                     (found - expected).abs() <= 1e-13 * expected.abs(),
                     "{found} {expected}"
