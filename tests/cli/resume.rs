@@ -316,6 +316,8 @@ fn a_run_killed_before_its_first_checkpoint_begins_anew_and_ends_the_same() {
     workspace
         .run("fit --resume empty")
         .fails(2, &["there is no run in it"]);
+    // Nothing is lost, so nothing keeps the run from beginning anew.
+    workspace.run("fit run.ron --max-steps 5 --out out").ok();
 }
 
 #[test]

@@ -54,22 +54,17 @@ pub enum Verdict {
 
 impl Verdict {
     /// The same, with something more to say that is no worse than a reason for care.
-    pub fn with_care(self, because: &str) -> Self {
-        let with = |mut reasons: Vec<String>| {
-            reasons.push(because.into());
-            reasons
-        };
-        match self {
-            Verdict::Trustworthy => Verdict::UseWithCare {
-                because: with(Vec::new()),
-            },
-            Verdict::UseWithCare { because } => Verdict::UseWithCare {
-                because: with(because),
-            },
-            Verdict::DoNotTrust { because } => Verdict::DoNotTrust {
-                because: with(because),
-            },
+    pub fn with_care(mut self, because: &str) -> Self {
+        match &mut self {
+            Verdict::Trustworthy => {
+                return Verdict::UseWithCare {
+                    because: vec![because.into()],
+                };
+            }
+            Verdict::UseWithCare { because: reasons }
+            | Verdict::DoNotTrust { because: reasons } => reasons.push(because.into()),
         }
+        self
     }
 
     /// Whether every check passed.

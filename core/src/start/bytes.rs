@@ -1,8 +1,10 @@
 //! The state of an algorithm as bytes: numbers one after another, little-endian, read in the order they were written.
 
+use burn::tensor::Tensor;
 use faer::Mat;
 
 use crate::inference::InferenceError;
+use crate::placement::Placement;
 
 /// Writes numbers.
 #[derive(Clone, Debug, Default)]
@@ -84,6 +86,23 @@ impl<'a> StateReader<'a> {
     pub fn numbers(&mut self) -> Result<Vec<f64>, InferenceError> {
         let count = self.size(8)?;
         (0..count).map(|_| self.number()).collect()
+    }
+
+    /// Numbers for the row of a device `[1, D]` that is there now.
+    ///
+    /// # Errors
+    /// If there are not D of them, in the words of `otherwise`.
+    pub fn row(
+        &mut self,
+        like: &Tensor<2>,
+        placement: &Placement,
+        otherwise: &str,
+    ) -> Result<Tensor<2>, InferenceError> {
+        let (numbers, shape) = (self.numbers()?, like.dims());
+        if numbers.len() != shape[1] {
+            return Err(InferenceError::Restore(otherwise.into()));
+        }
+        Ok(placement.matrix(numbers, shape))
     }
 
     /// A matrix.

@@ -183,14 +183,8 @@ impl PlacedAverage {
         placement: &Placement,
     ) -> Result<(), InferenceError> {
         self.epochs.restore(reader)?;
-        let shape = self.mean.dims();
         for average in [&mut self.mean, &mut self.log_deviation] {
-            let numbers = reader.numbers()?;
-            if numbers.len() != shape[1] {
-                let because = "the averages have another dimension".into();
-                return Err(InferenceError::Restore(because));
-            }
-            *average = placement.matrix(numbers, shape);
+            *average = reader.row(average, placement, "the averages have another dimension")?;
         }
         Ok(())
     }

@@ -73,14 +73,9 @@ impl PlacedAdam {
         reader: &mut StateReader<'_>,
         placement: &Placement,
     ) -> Result<(), InferenceError> {
-        let shape = self.first_moment.dims();
+        let because = "moments of the gradient have another size";
         for moment in [&mut self.first_moment, &mut self.second_moment] {
-            let numbers = reader.numbers()?;
-            if numbers.len() != shape[1] {
-                let because = "moments of the gradient have another size".into();
-                return Err(InferenceError::Restore(because));
-            }
-            *moment = placement.matrix(numbers, shape);
+            *moment = reader.row(moment, placement, because)?;
         }
         self.count = reader.count()?;
         Ok(())

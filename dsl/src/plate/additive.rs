@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use firebrand_core::{Stream, generator, normals};
+use firebrand_core::{Normals, Stream, generator};
 use firebrand_graph::{Expr, Graph, Options, Program};
 use rand::seq::SliceRandom;
 
@@ -18,12 +18,6 @@ use crate::syntax::Span;
 
 /// Points at which contributions are compared; those outside the support do not count.
 const POINTS: usize = 16;
-/// Where each has very many numbers, as the weights of large networks are, there are fewer: so many in all, about, but at least
-/// [`FEW_POINTS`].
-const NUMBERS_IN_POINTS: usize = 1 << 26;
-const FEW_POINTS: usize = 4;
-/// How many of a point's numbers are drawn; the rest are the same ones again. It is odd, so that rows of tables get other ones.
-const DRAWN: usize = (1 << 20) + 1;
 /// Rows in each of two sets: few, to see what each row does, and more, for what few rows do not do.
 const SIZES: [(usize, usize); 3] = [(1, 1), (2, 3), (40, 57)];
 /// Rows next to each other that are tried.
@@ -83,9 +77,9 @@ fn sets(plated: &Plated) -> Vec<(Vec<usize>, usize)> {
         sets.push((order, rows / 2));
         return sets;
     }
-    order.sort_unstable();
-    let orders = std::iter::once(order.clone()).chain(plated.variables.ints().map(|ints| {
-        let mut alike = order.clone();
+    let in_order: Vec<usize> = (0..rows).collect();
+    let orders = std::iter::once(in_order.clone()).chain(plated.variables.ints().map(|ints| {
+        let mut alike = in_order.clone();
         alike.sort_by_key(|&row| ints[row]);
         alike
     }));
@@ -131,23 +125,22 @@ fn compare(plated: &Plated, sets: [&[usize]; 3]) -> Result<Vec<(Span, bool)>, Ve
             totals.push(graph.reshape(&total, &[1]));
         }
     }
-    let points = (NUMBERS_IN_POINTS / plated.base.dimension.max(1)).clamp(FEW_POINTS, POINTS);
-    let found = evaluate(&mut graph, &totals, plated.base.dimension, points);
+    let found = evaluate(&mut graph, &totals, plated.base.dimension);
     let (mut refused, mut without_rows) = (Vec::new(), Vec::new());
     for (statement, span) in by_statement.keys().enumerate() {
         let at = |point: usize| -> [f64; 4] {
             std::array::from_fn(|set| found[point * totals.len() + 4 * statement + set])
         };
-        let seen: Vec<[f64; 4]> = (0..points)
+        let points: Vec<[f64; 4]> = (0..POINTS)
             .map(at)
             .filter(|sums| sums.iter().all(|x| x.is_finite()))
             .collect();
-        if seen.is_empty() {
-            refused.push(unseen(*span, plated.name(), points));
-        } else if !seen.iter().all(is_sum) {
+        if points.is_empty() {
+            refused.push(unseen(*span, plated.name()));
+        } else if !points.iter().all(is_sum) {
             refused.push(mixing(*span, plated.name()));
         }
-        without_rows.push((*span, seen.iter().all(is_nothing_without_rows)));
+        without_rows.push((*span, points.iter().all(is_nothing_without_rows)));
     }
     if refused.is_empty() {
         Ok(without_rows)
@@ -182,28 +175,25 @@ fn size(sums: &[f64; 4]) -> f64 {
 }
 
 /// The totals at each of the points, row by row.
-fn evaluate(graph: &mut Graph, totals: &[Expr], dimension: usize, points: usize) -> Vec<f64> {
+fn evaluate(graph: &mut Graph, totals: &[Expr], dimension: usize) -> Vec<f64> {
     let joined = graph.concat(totals, 0);
     let node = graph.node_of(&joined);
     let batched = graph.node(node).batched;
     let program = Program::compile(graph, &[node], &Options::default());
-    let drawn = (points * dimension).min(DRAWN);
-    let numbers = normals(SEED, STREAM, 1, drawn);
-    let mut numbers = numbers.iter().cycle();
-    let at_once = (NUMBERS_AT_ONCE / dimension.max(1)).clamp(1, points);
-    let mut found = Vec::with_capacity(points * totals.len());
-    for first in (0..points).step_by(at_once) {
-        let count = at_once.min(points - first);
-        let mut block = Vec::with_capacity(count * dimension);
-        for point in first..first + count {
-            // Some near zero, where most models have their support.
-            let scale = [1.0, 0.3, 0.1, 0.01][point % 4];
-            let values = numbers.by_ref().take(dimension);
-            block.extend(values.map(|number| scale * number));
+    let mut numbers = Normals::new(SEED, STREAM, 1);
+    let at_once = (NUMBERS_AT_ONCE / dimension.max(1)).clamp(1, POINTS);
+    let mut found = Vec::with_capacity(POINTS * totals.len());
+    for first in (0..POINTS).step_by(at_once) {
+        let count = at_once.min(POINTS - first);
+        let mut points = numbers.take(count * dimension);
+        // Some near zero, where most models have their support.
+        for (point, values) in points.chunks_mut(dimension.max(1)).enumerate() {
+            let scale = [1.0, 0.3, 0.1, 0.01][(first + point) % 4];
+            values.iter_mut().for_each(|x| *x *= scale);
         }
-        let values = program.run_host(&[&block], count).concat();
+        let values = program.run_host(&[&points], count).concat();
         if !batched {
-            return values.repeat(points);
+            return values.repeat(POINTS);
         }
         found.extend(values);
     }
@@ -219,10 +209,10 @@ fn mixing(span: Span, plate: &str) -> Diagnostic {
     .help("leave minibatches out, or compute what needs all rows in transformed data")
 }
 
-fn unseen(span: Span, plate: &str, points: usize) -> Diagnostic {
+fn unseen(span: Span, plate: &str) -> Diagnostic {
     Diagnostic::error(
         span,
-        format!("whether this term is a sum over the rows of {plate} cannot be seen: it is not finite at any of {points} points near zero"),
+        format!("whether this term is a sum over the rows of {plate} cannot be seen: it is not finite at any of {POINTS} points near zero"),
     )
     .help("leave minibatches out")
 }

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use firebrand_core::network::{self, Cotangents, Network, Wanted, WeightTensor};
-use firebrand_core::{Stream, normals};
+use firebrand_core::{Placement, Stream, normals, to_host};
 use firebrand_graph::Array;
 
 use crate::stage::Built;
@@ -36,17 +36,11 @@ pub(super) fn keep_rows_apart(networks: &[Built]) -> bool {
 }
 
 fn keeps_rows_apart(network: &dyn Network) -> bool {
-    let tensor = |numbers: Vec<f64>, shape: [usize; 3]| {
-        let data = TensorData::new(numbers, shape);
-        Tensor::<3>::from_data(data, (&Device::flex(), DType::F64))
-    };
-    let (count, inputs) = (network.weights(), network.inputs());
-    let weights = tensor(network.initial(0), [1, 1, count]).reshape([1, count]);
-    let rows = tensor(normals(0, STREAM, 0, 2 * inputs), [1, 2, inputs]);
-    let outputs = |rows: Tensor<3>| -> Vec<f64> {
-        let outputs = network::forward(network, weights.clone(), rows).into_data();
-        outputs.convert::<f64>().try_into_vec().unwrap_or_default()
-    };
+    let (here, inputs) = (Placement::cpu(), network.inputs());
+    let weights = here.matrix(network.initial(0), [1, network.weights()]);
+    let rows = here.matrix(normals(0, STREAM, 0, 2 * inputs), [2, inputs]);
+    let rows = rows.unsqueeze::<3>();
+    let outputs = |rows: Tensor<3>| to_host(&network::forward(network, weights.clone(), rows));
     let both = outputs(rows.clone());
     let apart = [0, 1].map(|row| outputs(rows.clone().narrow(1, row, 1)));
     let size = both.iter().fold(1.0, |size: f64, x| size.max(x.abs()));
@@ -147,15 +141,13 @@ mod tests {
     #[test]
     fn a_stand_in_has_the_rows_of_the_network_and_depends_on_weights_and_row() {
         let stand_in = StandIn::of(&network(|linear, rows| linear.forward(rows)));
-        let numbers = |stream, shape: [usize; 3]| {
+        let numbers = |stream, shape: [usize; 2]| {
             let numbers = normals(1, Stream::Other(stream), 0, shape.iter().product());
-            let place = (&Device::flex(), DType::F64);
-            Tensor::<3>::from_data(TensorData::new(numbers, shape), place)
+            Placement::cpu().matrix(numbers, shape)
         };
-        let weights = numbers(1, [2, 1, 3]).reshape([2, 3]);
-        let found = stand_in.forward(weights, numbers(2, [1, 4, 3]));
+        let found = stand_in.forward(numbers(1, [2, 3]), numbers(2, [4, 3]).unsqueeze());
         assert_eq!(found.dims(), [2, 4, 2]);
-        let mut found: Vec<f64> = found.into_data().try_into_vec().unwrap();
+        let mut found = to_host(&found);
         found.sort_by(f64::total_cmp);
         assert!(found.windows(2).all(|pair| pair[0] < pair[1]));
     }

@@ -58,13 +58,14 @@ impl Variables {
             Some((_, Value::Int(ints))) => usize::try_from(ints.data[0]).unwrap_or(0),
             _ => 0,
         };
-        if rows == 0 {
+        let unusable = |why: String| {
             let declaration = program.data.iter().find(|d| d.slot == size);
             let span = declaration.map(|d| d.span).unwrap_or_default();
-            let message = format!("{name} is 0, so there are no rows to draw a minibatch from");
-            return Err(vec![
-                Diagnostic::error(span, message).label("a minibatch was asked of this"),
-            ]);
+            Diagnostic::error(span, why).label("a minibatch was asked of this")
+        };
+        if rows == 0 {
+            let why = format!("{name} is 0, so there are no rows to draw a minibatch from");
+            return Err(vec![unusable(why)]);
         }
         let declared: Vec<(Slot, Axes)> = program
             .data
@@ -95,15 +96,9 @@ impl Variables {
             });
         }
         if cut.is_empty() {
-            let declaration = program.data.iter().find(|d| d.slot == size);
-            return Err(vec![
-                Diagnostic::error(
-                    declaration.map(|d| d.span).unwrap_or_default(),
-                    format!("no data are declared with the size {name}, so it counts no rows"),
-                )
-                .label("a minibatch was asked of this")
-                .help("name the size that data are declared with, as N is in `vector[N] y`"),
-            ]);
+            let why = format!("no data are declared with the size {name}, so it counts no rows");
+            let help = "name the size that data are declared with, as N is in `vector[N] y`";
+            return Err(vec![unusable(why).help(help)]);
         }
         Ok(Variables {
             size,

@@ -90,12 +90,7 @@ fn alternate(mean_score: &[f64], precision: &Mat<f64>, eta: f64) -> Option<Proxi
 
 /// The whitened mean after a step in which the covariance stays: the minimiser of `(b - E[s])^2 + b^2 / (2 eta)`.
 pub(crate) fn mean_step(mean_score: f64, eta: f64) -> f64 {
-    mean_score * mean_step_share(eta)
-}
-
-/// How much of the whitened mean score that is.
-pub(crate) fn mean_step_share(eta: f64) -> f64 {
-    2.0 * eta / (1.0 + 2.0 * eta)
+    mean_score * (2.0 * eta / (1.0 + 2.0 * eta))
 }
 
 /// The positive solution a of `a - c / a = n`, without cancellation for negative n.

@@ -88,13 +88,13 @@ impl Means {
         }
     }
 
-    /// Begins a step from an approximation whose log deviations have this mean.
-    fn begin(&mut self, log_deviation: f64) {
+    /// Begins a step from this Gaussian.
+    fn begin(&mut self, from: &IndependentGaussian) {
         match self {
             Means::Together => {}
             Means::ByNoise(pace) => pace.begin(),
             Means::ByLength(strides) => {
-                strides.begin(log_deviation);
+                strides.begin(from.log_scale() / from.dimension() as f64);
             }
         }
     }
@@ -281,13 +281,11 @@ impl Independent {
     /// The iterate after a step, in the place of the sums; `None` where it would not be finite.
     fn solve(&mut self, drawn: Drawn) -> Option<IndependentGaussian> {
         let (count, eta) = (drawn.valid as f64, self.patience.eta());
-        let dimension = self.iterate.dimension();
         let mut sums = drawn.score.iter().chain(&drawn.product);
         if !sums.all(|sum| sum.is_finite()) {
             return None;
         }
-        self.means
-            .begin(self.iterate.log_scale() / dimension as f64);
+        self.means.begin(&self.iterate);
         let (mut next_mean, mut next_deviation) = (drawn.score, drawn.product);
         let now = self.iterate.mean.iter().zip(&self.iterate.deviation);
         let next = next_mean.iter_mut().zip(&mut next_deviation);

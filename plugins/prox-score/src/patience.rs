@@ -38,7 +38,7 @@ pub const WIDENING: f64 = 0.01;
 const EXPLORING: f64 = 1.0;
 /// The change of a log standard deviation in a step there at first: it does not turn back where it has gone too far.
 const SPREADING: f64 = 0.04;
-/// What becomes of that with every epoch, as of the strides.
+/// What becomes of that with every epoch.
 const SLOWING: f64 = 0.5;
 /// What eta may be there at most: deviations that begin small then grow by two percent a step, not at once.
 const EXPLORING_LIMIT: f64 = 0.01;

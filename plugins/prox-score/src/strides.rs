@@ -4,13 +4,13 @@
 //! A run of some thousand steps hardly gets to where noise would let means wander, so that steps which the noise decides go nowhere. Nor
 //! does one length for all coordinates do: scores of a network's layers differ by orders of magnitude, and those of few would take all of it.
 //! So scores are taken in units of what they were of late (as by Kingma and Ba 2015, arXiv 1412.6980), and steps in units of the
-//! approximation's deviations.
+//! approximation's deviations at the start.
 
 use burn::tensor::Tensor;
 use firebrand_core::start::{StateReader, StateWriter};
 use firebrand_core::{InferenceError, Placement, to_host};
 
-use crate::gaussian::mean_step_share;
+use crate::gaussian::mean_step;
 
 /// How far a mean goes in a step at first, in standard deviations of the approximation as it was at the start: one that widens on its way
 /// would take ever longer steps.
@@ -121,7 +121,7 @@ impl Strides {
         let square = &mut self.squares[coordinate];
         let now = (score * score).clamp(SQUARES.0, SQUARES.1);
         *square += self.share * (now - *square);
-        score * mean_step_share((self.length / square.sqrt()).min(LIMIT))
+        mean_step(score, (self.length / square.sqrt()).min(LIMIT))
     }
 
     pub fn save(&self, writer: StateWriter) -> StateWriter {
@@ -182,13 +182,8 @@ impl PlacedStrides {
         placement: &Placement,
     ) -> Result<(), InferenceError> {
         self.stride.restore(reader)?;
-        let squares = reader.numbers()?;
-        let shape = self.squares.dims();
-        if squares.len() != shape[1] {
-            let because = "the strides have another dimension".into();
-            return Err(InferenceError::Restore(because));
-        }
-        self.squares = placement.matrix(squares, shape);
+        let because = "the strides have another dimension";
+        self.squares = reader.row(&self.squares, placement, because)?;
         Ok(())
     }
 }
