@@ -19,6 +19,7 @@
 //! The crates behind this one: [`core`] has the traits of targets, families and algorithms, the registry, the driver and the
 //! diagnostics; [`dsl`] compiles models. Every plugin of this project is linked.
 
+mod allocation;
 mod compile;
 pub mod defaults;
 mod device;
@@ -31,6 +32,7 @@ mod summary;
 pub use firebrand_core as core;
 pub use firebrand_dsl as dsl;
 
+pub use allocation::keep_freed_memory;
 pub use compile::compile;
 pub use device::{DeviceError, DeviceName};
 pub use firebrand_core::diagnostics::{Diagnosis, DiagnosisOptions, Verdict};

@@ -66,21 +66,7 @@ impl Placement {
 
     /// What the device is called where one is asked for, `cpu`, `libtorch` or `cuda:0`; Burn's name where it has none.
     pub fn device_name(&self) -> String {
-        let burn = format!("{:?}", self.device);
-        let inner = burn
-            .strip_prefix("Device<")
-            .and_then(|rest| rest.strip_suffix('>'));
-        match inner.unwrap_or(&burn) {
-            "Flex(Cpu)" => "cpu".into(),
-            "LibTorch(Cpu)" => "libtorch".into(),
-            inner => {
-                let cuda = inner.strip_prefix("LibTorch(Cuda(");
-                match cuda.and_then(|rest| rest.strip_suffix("))")) {
-                    Some(index) => format!("cuda:{index}"),
-                    None => burn,
-                }
-            }
-        }
+        name(&self.device)
     }
 
     /// Whether tensors are where the host's own numbers are: on Burn's CPU backend.
@@ -121,6 +107,29 @@ impl Placement {
     pub fn zeros<const D: usize>(&self, shape: [usize; D]) -> Tensor<D> {
         Tensor::zeros(shape, (&self.device, self.precision.dtype()))
     }
+}
+
+fn name(device: &Device) -> String {
+    let burn = format!("{device:?}");
+    let inner = burn
+        .strip_prefix("Device<")
+        .and_then(|rest| rest.strip_suffix('>'));
+    match inner.unwrap_or(&burn) {
+        "Flex(Cpu)" => "cpu".into(),
+        "LibTorch(Cpu)" => "libtorch".into(),
+        inner => {
+            let cuda = inner.strip_prefix("LibTorch(Cuda(");
+            match cuda.and_then(|rest| rest.strip_suffix("))")) {
+                Some(index) => format!("cuda:{index}"),
+                None => burn,
+            }
+        }
+    }
+}
+
+/// Whether a device has memory of its own.
+pub(crate) fn is_gpu(device: &Device) -> bool {
+    !["cpu", "libtorch"].contains(&name(device).as_str())
 }
 
 /// The values of a tensor on the host in 64 bits, in row-major order.

@@ -1,11 +1,24 @@
-//! Networks at work on as many draws and rows at a time as memory allows.
+//! Networks at work on as many draws and rows at a time as the caches of a CPU, or the memory of a GPU, have room for.
 
 use burn::tensor::Tensor;
 
 use super::{Cotangents, Network, Wanted};
+use crate::placement::is_gpu;
 
-/// Numbers that a block may hold, about: half a gigabyte in 64 bits.
-const BLOCK_NUMBERS: usize = 1 << 26;
+/// Numbers that a block holds at most, about: half a gigabyte in 64 bits.
+const MOST_NUMBERS: usize = 1 << 26;
+/// Numbers that a block holds on a CPU, about, which its caches have room for ...
+const CACHED_NUMBERS: usize = 1 << 18;
+/// ... unless the weights, which are read anew for each block, are so many that they would be most of what is read.
+const NUMBERS_PER_WEIGHT: usize = 8;
+
+/// Numbers that a block may hold where these weights are.
+fn block_numbers(weights: &Tensor<2>) -> usize {
+    if is_gpu(&weights.device()) {
+        return MOST_NUMBERS;
+    }
+    (NUMBERS_PER_WEIGHT * weights.dims()[1]).clamp(CACHED_NUMBERS, MOST_NUMBERS)
+}
 
 /// Draws and rows worked on at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +49,8 @@ impl Block {
 
 /// The outputs of a network, see [`Network::forward`], block by block.
 pub fn forward(network: &dyn Network, weights: Tensor<2>, inputs: Tensor<3>) -> Tensor<3> {
-    forward_within(network, weights, inputs, BLOCK_NUMBERS)
+    let most = block_numbers(&weights);
+    forward_within(network, weights, inputs, most)
 }
 
 /// The cotangents that a network pulls back, see [`Network::pullback`], block by block.
@@ -47,7 +61,8 @@ pub fn pullback(
     cotangent: Tensor<3>,
     wanted: Wanted,
 ) -> Cotangents {
-    pullback_within(network, weights, inputs, cotangent, wanted, BLOCK_NUMBERS)
+    let most = block_numbers(&weights);
+    pullback_within(network, weights, inputs, cotangent, wanted, most)
 }
 
 fn forward_within(
@@ -188,7 +203,7 @@ mod tests {
                 pullback_within(&network, weights, inputs, cotangent.clone(), BOTH, most)
             };
             let whole = forward(&network, weights.clone(), inputs.clone());
-            let (to_weights, to_inputs) = pull(BLOCK_NUMBERS);
+            let (to_weights, to_inputs) = pull(MOST_NUMBERS);
             // Two draws at once, one, and a few rows of one.
             for most in [2 * (8 * ROWS + 9), 8 * ROWS + 9, 30, 1] {
                 let parts = forward_within(&network, weights.clone(), inputs.clone(), most);
