@@ -56,3 +56,21 @@ pub trait Keeper {
     /// was kept before a failure is what can be tried again.
     fn keep(&mut self, checkpoint: &Checkpoint);
 }
+
+/// Holds the last checkpoint in memory, for a run that goes on in the same process.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// The last one; `None` before the start is found.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+impl Keeper for Held {
+    /// The first and the last suffice.
+    fn is_due(&self) -> bool {
+        false
+    }
+
+    fn keep(&mut self, checkpoint: &Checkpoint) {
+        self.checkpoint = Some(checkpoint.clone());
+    }
+}

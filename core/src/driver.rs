@@ -78,11 +78,8 @@ pub struct Fit {
     pub start_counts: Counts,
     /// Wall time, the search for a start included.
     pub seconds: f64,
-    /// Where the run started from.
+    /// Where the run started from. What it takes to go on from where it ended, a [`Keeper`] is given.
     pub start: Start,
-    /// The algorithm's state after the last step, from which [`Checkpoint`]s go on; empty if a plugin panicked when it was asked for, and
-    /// if a [`Keeper`] has it.
-    pub state: Vec<u8>,
 }
 
 impl Fit {
@@ -97,22 +94,6 @@ impl Fit {
             start_counts: run.start_counts,
             seconds: run.seconds,
             start: run.start,
-            state: run.state,
-        }
-    }
-
-    /// The run as it ended, from where it can go on, unless a [`Keeper`] has been told of it.
-    pub fn into_checkpoint(self) -> Checkpoint {
-        Checkpoint {
-            start: self.start,
-            start_counts: self.start_counts,
-            steps: self.steps,
-            rejected: self.rejected,
-            trace: self.trace,
-            counts: self.counts,
-            seconds: self.seconds,
-            ended: Some(self.ended),
-            state: self.state,
         }
     }
 }
@@ -303,7 +284,7 @@ pub fn fit_within(
         placement: target.placement().clone(),
         because,
     };
-    Ok(course.end(running.as_ref(), ended, lost))
+    Ok(course.end(running, ended, lost))
 }
 
 /// What a plugin does outside of steps; its panic is an error.

@@ -81,6 +81,11 @@ pub trait Running: Send {
     /// The approximation as it is now.
     fn approximation(&self) -> &dyn Approximation;
 
+    /// The approximation as it is at the end: without a second one where vectors are long.
+    fn into_approximation(self: Box<Self>) -> Box<dyn Approximation> {
+        self.approximation().clone_box()
+    }
+
     /// Everything that [`restore`](Running::restore) needs to go on, bit for bit, in another process too.
     fn save(&self) -> Vec<u8>;
 

@@ -38,7 +38,7 @@ mod target;
 mod testing;
 mod trace;
 
-pub use checkpoint::{Checkpoint, Keeper};
+pub use checkpoint::{Checkpoint, Held, Keeper};
 pub use draws::{Draws, points, seed_of_block};
 pub use driver::{Ended, Fit, FitOptions, Moment, Surroundings, fit, fit_within};
 pub use family::{

@@ -142,6 +142,16 @@ pub fn to_host<const D: usize>(tensor: &Tensor<D>) -> Vec<f64> {
         .expect("the data was just converted to f64")
 }
 
+/// The values of a tensor in 32 bits, of one that has no more of them.
+///
+/// # Panics
+/// If the device fails while it is read.
+pub(crate) fn singles<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
+    let data = tensor.to_data_as::<f32>();
+    data.try_into_vec::<f32>()
+        .expect("the data was just converted to f32")
+}
+
 /// [`to_host`] of a tensor that is not needed any more, whose memory then serves again where it can.
 ///
 /// # Panics

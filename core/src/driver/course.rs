@@ -104,25 +104,21 @@ impl Course<'_> {
         }
     }
 
-    /// Brings the record of the run up to date, with the algorithm's state.
-    fn take_stock(&mut self, running: &dyn Running) -> Result<(), InferenceError> {
+    /// Brings the record of the run up to date.
+    fn take_stock(&mut self) {
         self.so_far.counts = self.counters.counts();
         self.so_far.seconds = self.clock.seconds();
-        self.so_far.state = guarded(|| Ok(running.save()))?;
-        Ok(())
     }
 
-    /// Hands the run as it is now to the keeper, if there is one.
+    /// Hands the run as it is now, with the algorithm's state, to the keeper, if there is one.
     pub fn keep(&mut self, running: &dyn Running) -> Result<(), InferenceError> {
-        if self.keeper.is_none() {
-            return Ok(());
-        }
-        self.take_stock(running)?;
+        self.take_stock();
         if let Some(keeper) = &mut self.keeper {
+            self.so_far.state = guarded(|| Ok(running.save()))?;
             keeper.keep(&self.so_far);
+            // What is kept need not be held: it can be as large as several approximations.
+            self.so_far.state = Vec::new();
         }
-        // The next step may need the memory.
-        self.so_far.state = Vec::new();
         Ok(())
     }
 
@@ -130,22 +126,19 @@ impl Course<'_> {
     /// in the approximation's place.
     pub fn end(
         mut self,
-        running: &dyn Running,
+        running: Box<dyn Running>,
         mut ended: Ended,
         lost: impl FnOnce(String) -> Lost,
     ) -> Fit {
-        if let Err(error) = self.take_stock(running) {
-            failed(&mut ended, &error);
-        }
-        self.so_far.ended = Some(ended.clone());
-        if let Some(keeper) = &mut self.keeper {
-            if !matches!(ended, Ended::Failed { .. }) {
-                keeper.keep(&self.so_far);
+        self.take_stock();
+        // What was kept before a failure is what can be tried again.
+        if !matches!(ended, Ended::Failed { .. }) {
+            self.so_far.ended = Some(ended.clone());
+            if let Err(error) = self.keep(running.as_ref()) {
+                failed(&mut ended, &error);
             }
-            // What is kept need not be held: it can be as large as several approximations.
-            self.so_far.state = Vec::new();
         }
-        let approximation = guarded(|| Ok(running.approximation().clone_box()))
+        let approximation = guarded(|| Ok(running.into_approximation()))
             .unwrap_or_else(|error| Box::new(lost(failed(&mut ended, &error))));
         self.so_far.ended = Some(ended.clone());
         Fit::new(approximation, ended, self.so_far)

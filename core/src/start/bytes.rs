@@ -1,10 +1,10 @@
 //! The state of an algorithm as bytes: numbers one after another, little-endian, read in the order they were written.
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor, TensorData};
 use faer::Mat;
 
 use crate::inference::InferenceError;
-use crate::placement::Placement;
+use crate::placement::{Placement, Precision, singles, to_host};
 
 /// Writes numbers.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +28,20 @@ impl StateWriter {
     /// Numbers, with how many there are.
     pub fn numbers(self, values: &[f64]) -> Self {
         self.count(values.len() as u64).values(values.len(), values)
+    }
+
+    /// The row of a device `[1, D]`, in the precision that it has there.
+    pub fn row(self, row: &Tensor<2>) -> Self {
+        if row.dtype() != DType::F32 {
+            return self.numbers(&to_host(row));
+        }
+        let values = singles(row);
+        let mut writer = self.count(values.len() as u64);
+        writer.bytes.reserve_exact(4 * values.len());
+        for value in values {
+            writer.bytes.extend(value.to_le_bytes());
+        }
+        writer
     }
 
     /// A matrix, column by column, with its shape.
@@ -88,21 +102,37 @@ impl<'a> StateReader<'a> {
         (0..count).map(|_| self.number()).collect()
     }
 
-    /// Numbers for the row of a device `[1, D]` that is there now.
+    /// The row of a device `[1, D]` that was written.
+    pub fn any_row(&mut self, placement: &Placement) -> Result<Tensor<2>, InferenceError> {
+        if placement.precision == Precision::F64 {
+            let numbers = self.numbers()?;
+            let shape = [1, numbers.len()];
+            return Ok(placement.matrix(numbers, shape));
+        }
+        let count = self.size(4)?;
+        let (bytes, rest) = self.rest.split_at(4 * count);
+        self.rest = rest;
+        let chunks = bytes.as_chunks::<4>().0.iter();
+        let numbers: Vec<f32> = chunks.map(|chunk| f32::from_le_bytes(*chunk)).collect();
+        let data = TensorData::new(numbers, [1, count]);
+        Ok(Tensor::from_data(data, (&placement.device, DType::F32)))
+    }
+
+    /// The row of a device `[1, D]` for that which is there now.
     ///
     /// # Errors
-    /// If there are not D of them, in the words of `otherwise`.
+    /// If it has not D numbers, in the words of `otherwise`.
     pub fn row(
         &mut self,
         like: &Tensor<2>,
         placement: &Placement,
         otherwise: &str,
     ) -> Result<Tensor<2>, InferenceError> {
-        let (numbers, shape) = (self.numbers()?, like.dims());
-        if numbers.len() != shape[1] {
-            return Err(InferenceError::Restore(otherwise.into()));
+        let row = self.any_row(placement)?;
+        match row.dims() == like.dims() {
+            true => Ok(row),
+            false => Err(InferenceError::Restore(otherwise.into())),
         }
-        Ok(placement.matrix(numbers, shape))
     }
 
     /// A matrix.

@@ -101,9 +101,7 @@ impl PlacedGaussian {
 
     /// Its state.
     pub fn save(&self, writer: StateWriter) -> StateWriter {
-        writer
-            .numbers(&to_host(&self.mean))
-            .numbers(&to_host(&self.deviation))
+        writer.row(&self.mean).row(&self.deviation)
     }
 
     /// What [`save`](Self::save) wrote, where `placement` says.
@@ -114,10 +112,9 @@ impl PlacedGaussian {
         reader: &mut StateReader<'_>,
         placement: &Placement,
     ) -> Result<Self, InferenceError> {
-        let (mean, deviation) = (reader.numbers()?, reader.numbers()?);
-        let is_paired = mean.len() == deviation.len();
-        let gaussian = IndependentGaussian { mean, deviation };
-        let placed = is_paired.then(|| Self::place(gaussian, placement));
+        let (mean, deviation) = (reader.any_row(placement)?, reader.any_row(placement)?);
+        let is_paired = mean.dims() == deviation.dims();
+        let placed = is_paired.then(|| Self::new(mean, deviation));
         placed.flatten().ok_or_else(|| {
             InferenceError::Restore("means and deviations are those of no Gaussian".into())
         })
@@ -169,8 +166,8 @@ impl PlacedAverage {
     pub fn save(&self, writer: StateWriter) -> StateWriter {
         self.epochs
             .save(writer)
-            .numbers(&to_host(&self.mean))
-            .numbers(&to_host(&self.log_deviation))
+            .row(&self.mean)
+            .row(&self.log_deviation)
     }
 
     /// Sets the state to what [`save`](Self::save) wrote.

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use super::adam::{MEAN_DECAY, SQUARE_DECAY};
 use super::bytes::{StateReader, StateWriter};
 use crate::inference::InferenceError;
-use crate::placement::{Placement, to_host};
+use crate::placement::Placement;
 
 /// Added to the size of gradients, which may be zero: its square is the smallest number, about, that 32 bits have.
 const SMALLEST: f64 = 1e-18;
@@ -59,8 +59,8 @@ impl PlacedAdam {
     /// Its state.
     pub fn save(&self, writer: StateWriter) -> StateWriter {
         writer
-            .numbers(&to_host(&self.first_moment))
-            .numbers(&to_host(&self.second_moment))
+            .row(&self.first_moment)
+            .row(&self.second_moment)
             .count(self.count)
     }
 
@@ -85,6 +85,7 @@ impl PlacedAdam {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::placement::to_host;
     use crate::start::Adam;
 
     #[test]

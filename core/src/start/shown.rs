@@ -1,31 +1,34 @@
 //! What an iteration on a device shows to the host: made when somebody asks.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use super::independent::IndependentGaussian;
 use crate::family::{Approximation, FamilyError};
 use crate::gaussian::Covariance;
 use crate::panics::tell;
 
-/// An approximation that follows an iteration, and costs nothing while nobody looks.
+/// An approximation that follows an iteration, and costs nothing while nobody looks: there is one of them, which is in one of two places.
 pub struct Shown {
-    /// Some member of the family.
-    member: Box<dyn Approximation>,
+    /// The member of the family as it was when somebody looked; what it is now it has still to be made.
+    member: Cell<Option<Box<dyn Approximation>>>,
+    /// The member as it is now.
     shown: OnceCell<Box<dyn Approximation>>,
 }
 
 impl Shown {
-    /// Members of the family of this one, a Gaussian.
+    /// Shows in this member of a family, a Gaussian.
     pub fn like(member: Box<dyn Approximation>) -> Self {
         Shown {
-            member,
+            member: Cell::new(Some(member)),
             shown: OnceCell::new(),
         }
     }
 
     /// The iteration has moved.
     pub fn outdate(&mut self) {
-        self.shown.take();
+        if let Some(shown) = self.shown.take() {
+            self.member.set(Some(shown));
+        }
     }
 
     /// The member with the means and deviations that `now` gives, which is asked once after each move.
@@ -33,20 +36,37 @@ impl Shown {
     /// # Panics
     /// If the family refuses them, with what it says.
     pub fn get(&self, now: impl FnOnce() -> IndependentGaussian) -> &dyn Approximation {
-        let shown = self.shown.get_or_init(|| match self.made(now()) {
-            Ok(shown) => shown,
-            Err(error) => tell(error.to_string()),
-        });
-        shown.as_ref()
+        self.shown.get_or_init(|| self.made(now())).as_ref()
     }
 
-    fn made(&self, gaussian: IndependentGaussian) -> Result<Box<dyn Approximation>, FamilyError> {
-        let variances = gaussian.deviation.iter().map(|s| s * s).collect();
-        let mut shown = self.member.clone_box();
-        shown
-            .gaussian_mut()
-            .ok_or_else(|| FamilyError::Other("the approximation is not a Gaussian".into()))?
-            .set(&gaussian.mean, &Covariance::Diagonal(variances))?;
-        Ok(shown)
+    /// [`get`](Self::get), of an iteration that is over.
+    ///
+    /// # Panics
+    /// If the family refuses means and deviations, with what it says.
+    pub fn into_inner(self, now: impl FnOnce() -> IndependentGaussian) -> Box<dyn Approximation> {
+        self.get(now);
+        match self.shown.into_inner() {
+            Some(shown) => shown,
+            None => unreachable!("it was just made"),
+        }
     }
+
+    fn made(&self, gaussian: IndependentGaussian) -> Box<dyn Approximation> {
+        let Some(mut member) = self.member.take() else {
+            unreachable!("it is here where it is not shown");
+        };
+        if let Err(error) = set(member.as_mut(), gaussian) {
+            self.member.set(Some(member));
+            tell(error.to_string());
+        }
+        member
+    }
+}
+
+fn set(member: &mut dyn Approximation, gaussian: IndependentGaussian) -> Result<(), FamilyError> {
+    let variances = gaussian.deviation.into_iter().map(|s| s * s).collect();
+    member
+        .gaussian_mut()
+        .ok_or_else(|| FamilyError::Other("the approximation is not a Gaussian".into()))?
+        .set(&gaussian.mean, &Covariance::Diagonal(variances))
 }

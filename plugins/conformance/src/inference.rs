@@ -4,10 +4,9 @@ use std::sync::atomic::AtomicBool;
 
 use firebrand_core::start::{Start, StartOptions, enough_draws, whitened};
 use firebrand_core::{
-    Approximation, Batch, Checkpoint, Covariance, Ended, Family, FamilyError, Fit, FitOptions,
-    GaussianStart, GaussianTarget, Inference, InferenceError, Progress, StepContext, StepError,
-    Stop, Stream, Structure, Surroundings, Target, fit, fit_within, from_mat, noise, normals,
-    to_host,
+    Approximation, Batch, Covariance, Ended, Family, FamilyError, Fit, FitOptions, GaussianStart,
+    GaussianTarget, Held, Inference, InferenceError, Progress, StepContext, StepError, Stop,
+    Stream, Structure, Surroundings, Target, fit, fit_within, from_mat, noise, normals, to_host,
 };
 
 use crate::Member;
@@ -366,31 +365,37 @@ pub fn a_run_that_was_cut_goes_on_as_if_it_had_not_been(
     // Not a Gaussian, so that runs do not end at once.
     let target = skewed();
     let measured = || {
-        let whole = fit(&target, inference, family, &options(4, Some(11)))?;
-        let first = fit(&target, inference, family, &options(4, Some(5)))?;
+        let run = |steps, resume| {
+            let mut held = Held::default();
+            let mut surroundings = Surroundings {
+                cancelled: &AtomicBool::new(false),
+                progress: &mut |_| {},
+                resume,
+                keeper: Some(&mut held),
+            };
+            let options = options(4, Some(steps));
+            let fit = fit_within(&target, inference, family, &options, &mut surroundings)?;
+            let kept = held
+                .checkpoint
+                .ok_or(InferenceError::Restore("nothing was kept".into()))?;
+            Ok::<_, InferenceError>((fit, kept))
+        };
+        let (whole, whole_kept) = run(11, None)?;
+        let (first, checkpoint) = run(5, None)?;
         if first.ended != Ended::OutOfSteps {
             worst.residual(0.0, || "it ends within five steps".into());
             return Ok(worst);
         }
-        let options = options(4, Some(11));
-        let resume = |checkpoint: Checkpoint| {
-            let mut surroundings = Surroundings {
-                cancelled: &AtomicBool::new(false),
-                progress: &mut |_| {},
-                resume: Some(checkpoint),
-                keeper: None,
-            };
-            fit_within(&target, inference, family, &options, &mut surroundings)
-        };
-        let checkpoint = first.into_checkpoint();
         let mut half = checkpoint.clone();
         half.state.truncate(half.state.len() / 2);
-        worst.holds(resume(half).is_err(), || "half a state is accepted".into());
-        let rest = resume(checkpoint)?;
+        worst.holds(run(11, Some(half)).is_err(), || {
+            "half a state is accepted".into()
+        });
+        let (rest, rest_kept) = run(11, Some(checkpoint))?;
         worst.residual(apart(&lambda(&whole), &lambda(&rest)), || {
             "parameters of the run that was resumed".into()
         });
-        worst.holds(rest.state == whole.state, || {
+        worst.holds(rest_kept.state == whole_kept.state, || {
             "the states at the end differ".into()
         });
         worst.residual(apart(&reported(&whole), &reported(&rest)), || {

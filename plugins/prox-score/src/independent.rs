@@ -366,6 +366,10 @@ impl Running for Independent {
         self.approximation.as_ref()
     }
 
+    fn into_approximation(self: Box<Self>) -> Box<dyn Approximation> {
+        self.approximation
+    }
+
     fn save(&self) -> Vec<u8> {
         let writer = StateWriter::default()
             .blob(&self.approximation.save())

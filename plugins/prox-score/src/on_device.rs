@@ -224,6 +224,19 @@ impl Running for OnDevice {
         })
     }
 
+    fn into_approximation(self: Box<Self>) -> Box<dyn Approximation> {
+        let Self {
+            shown,
+            iterate,
+            last_epoch,
+            ..
+        } = *self;
+        shown.into_inner(|| match last_epoch.lambda() {
+            Some(lambda) => IndependentGaussian::of_lambda(lambda),
+            None => iterate.to_host(),
+        })
+    }
+
     fn save(&self) -> Vec<u8> {
         let writer = self.iterate.save(StateWriter::default());
         let writer = self.patience.save(self.last_epoch.save(writer));

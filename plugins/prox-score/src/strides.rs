@@ -8,7 +8,7 @@
 
 use burn::tensor::Tensor;
 use firebrand_core::start::{StateReader, StateWriter};
-use firebrand_core::{InferenceError, Placement, to_host};
+use firebrand_core::{InferenceError, Placement};
 
 use crate::gaussian::mean_step;
 
@@ -173,7 +173,7 @@ impl PlacedStrides {
     }
 
     pub fn save(&self, writer: StateWriter) -> StateWriter {
-        self.stride.save(writer).numbers(&to_host(&self.squares))
+        self.stride.save(writer).row(&self.squares)
     }
 
     pub fn restore(
@@ -191,6 +191,7 @@ impl PlacedStrides {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use firebrand_core::to_host;
 
     /// The shifts of so many steps, with these scores in each.
     fn shifts(steps: usize, scores: &[f64]) -> Vec<Vec<f64>> {
