@@ -32,7 +32,7 @@ mod summary;
 pub use firebrand_core as core;
 pub use firebrand_dsl as dsl;
 
-pub use allocation::keep_freed_memory;
+pub use allocation::{keep_freed_memory, spare_memory};
 pub use compile::compile;
 pub use device::{DeviceError, DeviceName};
 pub use firebrand_core::diagnostics::{Diagnosis, DiagnosisOptions, Verdict};

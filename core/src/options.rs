@@ -15,6 +15,8 @@
 //! # Ok::<(), firebrand_core::OptionsError>(())
 //! ```
 
+use std::fmt::{self, Display};
+
 use ron::extensions::Extensions;
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
@@ -33,6 +35,44 @@ pub struct OptionField {
     pub default: String,
     /// What it does.
     pub doc: String,
+}
+
+/// Name, default and type, in a line: `batch = 32 (a whole number)`.
+impl Display for OptionField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {} ({})", self.name, self.default, self.takes())
+    }
+}
+
+impl OptionField {
+    /// What is to be given, in words: "a whole number" where Rust has `usize`.
+    pub fn takes(&self) -> String {
+        in_words(self.kind)
+    }
+}
+
+/// A type's name for who does not write Rust; a name of the plugin's own, such as that of an enumeration, is left as it is.
+fn in_words(kind: &str) -> String {
+    let kind = kind.trim();
+    let inside = |outer: &str| -> Option<&str> {
+        let rest = kind.strip_prefix(outer)?.trim_start().strip_prefix('<')?;
+        rest.strip_suffix('>')
+    };
+    if let Some(kind) = inside("Option") {
+        return format!("{}, or None", in_words(kind));
+    }
+    if let Some(kind) = inside("Vec") {
+        return format!("a list, of {} each", in_words(kind));
+    }
+    match kind {
+        "usize" | "u64" | "u32" => "a whole number",
+        "i64" | "i32" | "isize" => "an integer",
+        "f64" | "f32" => "a number",
+        "bool" => "true or false",
+        "String" => "text",
+        other => other,
+    }
+    .into()
 }
 
 /// The options of a plugin. Declare them with [`options!`](crate::options!).
@@ -103,7 +143,7 @@ fn list(schema: &[OptionField]) -> String {
     }
     let lines: Vec<String> = schema
         .iter()
-        .map(|o| format!("\n  {}: {} = {}  {}", o.name, o.kind, o.default, o.doc))
+        .map(|o| format!("\n  {o}  {}", o.doc))
         .collect();
     format!("\nits options are:{}", lines.concat())
 }
@@ -115,7 +155,7 @@ enum Reason {
     },
     Mistyped {
         name: String,
-        expected: &'static str,
+        expected: String,
         because: String,
     },
     Invalid(String),
@@ -179,7 +219,7 @@ fn explain<O: Options>(text: &str, error: &ron::error::SpannedError) -> Reason {
             if let Err(error) = dialect().from_str::<O>(&format!("({name}: {value})")) {
                 return Reason::Mistyped {
                     name: name.clone(),
-                    expected: option.kind,
+                    expected: option.takes(),
                     because: lower_first(&error.code.to_string()),
                 };
             }
@@ -298,8 +338,21 @@ mod tests {
 
     #[test]
     fn a_mistyped_option_is_named_with_its_type() {
-        assert!(reason("(strength: 1.0, batch: \"many\")").starts_with("`batch` takes usize: "));
-        assert!(reason("(batch: -3)").starts_with("`batch` takes usize: "));
+        assert!(
+            reason("(strength: 1.0, batch: \"many\")")
+                .starts_with("`batch` takes a whole number: ")
+        );
+        assert!(reason("(batch: -3)").starts_with("`batch` takes a whole number: "));
+    }
+
+    #[test]
+    fn types_are_told_in_words() {
+        assert_eq!(
+            in_words("Option < Vec < usize > >"),
+            "a list, of a whole number each, or None"
+        );
+        assert_eq!(in_words("Vec<f64>"), "a list, of a number each");
+        assert_eq!(in_words("Activation"), "Activation");
     }
 
     #[test]
@@ -314,9 +367,9 @@ mod tests {
             message,
             "options of `bam`: there is no option `quux`\n\
              its options are:\n  \
-             batch: usize = 32  Draws per step.\n  \
-             strength: Option<f64> = None  Strength, on two lines.\n  \
-             schedule: String = \"constant\"  The schedule."
+             batch = 32 (a whole number)  Draws per step.\n  \
+             strength = None (a number, or None)  Strength, on two lines.\n  \
+             schedule = \"constant\" (text)  The schedule."
         );
     }
 }

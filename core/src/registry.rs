@@ -405,8 +405,7 @@ mod tests {
     #[test]
     fn options_that_cannot_be_used_are_refused_with_the_reason() {
         let error = inference("nudge(draws: 0)").err().unwrap();
-        let start =
-            "options of `nudge`: `draws` must be at least 1\nits options are:\n  draws: usize = 8";
+        let start = "options of `nudge`: `draws` must be at least 1\nits options are:\n  draws = 8 (a whole number)";
         assert!(error.to_string().starts_with(start), "{error}");
     }
 }

@@ -7,7 +7,9 @@ use clap::{Args, ValueEnum};
 use firebrand::core::Checkpoint;
 use firebrand::core::record::{Outcome, PluginRecord, Request, RunRecord, SavedApproximation};
 use firebrand::core::{Batches, InferenceError, Minibatch, TargetError};
-use firebrand::{DeviceError, DeviceName, Ended, Event, Fitted, Keeping, Ready, Target};
+use firebrand::{
+    Data, DeviceError, DeviceName, Ended, Event, Fitted, Keeping, Ready, Target, spare_memory,
+};
 use serde::Serialize;
 
 use super::Failure;
@@ -128,6 +130,7 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
             "there is nothing to infer: the model has no parameters".into(),
         ));
     }
+    spare_memory(target.dimension());
     let ready = choose(&*target, &plan)?;
     let (output, mut kept, checkpoint) = match &resumed {
         Some(resumed) => {
@@ -178,9 +181,9 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
             done
         }
         // What there is of the run may still be resumed, once that which is wrong is not any more.
-        Err(error) if resumed.is_some() => Err(Failure::Fit(why_not_started(&error))),
+        Err(error) if resumed.is_some() => Err(Failure::Fit(because(&error, place.as_ref()))),
         Err(error) => {
-            let done = not_started(args, why_not_started(&error), request, output);
+            let done = not_started(args, because(&error, place.as_ref()), request, output);
             if let Some(kept) = kept {
                 kept.remove();
             }
@@ -451,6 +454,25 @@ pub fn why_not_started(error: &InferenceError) -> String {
             "the run was interrupted, or out of time, before a start was found".into()
         }
         error => error.to_string(),
+    }
+}
+
+/// [`why_not_started`], with what in the data may be the reason.
+fn because(error: &InferenceError, place: Option<&Place>) -> String {
+    let why = why_not_started(error);
+    let data = place.and_then(|place| place.files.data.as_deref());
+    let nans = match (error, data) {
+        (InferenceError::Start(_), Some(path)) => {
+            Data::from_file(path).map_or(Vec::new(), |data| data.nans())
+        }
+        _ => Vec::new(),
+    };
+    match nans.is_empty() {
+        true => why,
+        false => format!(
+            "{why}; in the data {} is NaN, and so is every density of it: leave such rows out, or have parameters in their place",
+            nans.join("; ")
+        ),
     }
 }
 

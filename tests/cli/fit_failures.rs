@@ -71,6 +71,15 @@ fn a_fit_without_a_start_exits_with_3_and_its_record_is_kept() {
 }
 
 #[test]
+fn data_that_are_no_numbers_are_named_where_no_start_is_found() {
+    let workspace = Workspace::new();
+    workspace.file("nan.json", r#"{"N": 3, "y": [1.5, "NaN", 3.5]}"#);
+    workspace
+        .run("fit mean.stan --data nan.json")
+        .fails(3, &["no start was found", "in the data `y[2]` is NaN"]);
+}
+
+#[test]
 fn the_record_of_a_failed_fit_is_kept_where_no_folder_was_asked_for() {
     let workspace = Workspace::new();
     workspace.file(

@@ -61,7 +61,10 @@ fn plugins_are_listed_with_options_and_defaults() {
         assert!(line.contains(rest) && line.ends_with("linked"), "{line}");
     }
     let shown = workspace.run("plugins show bam").ok();
-    assert!(shown.contains("batch: Option<usize> = None"), "{shown}");
+    assert!(
+        shown.contains("batch = None (a whole number, or None)"),
+        "{shown}"
+    );
     workspace
         .run("plugins show bma")
         .fails(2, &["there is no plugin `bma` (did you mean `bam`?)"]);

@@ -81,7 +81,7 @@ fn a_target_of_a_library_is_fitted_by_its_name() {
     with_library("fit target:hill --data mean.json").fails(2, &["`--data` is for models"]);
     with_library("fit target:hil").fails(2, &["no target `hil` (did you mean `hill`?)"]);
     with_library("fit 'target:hill(height: 3)'")
-        .fails(2, &["options of `hill`", "dimension: usize = 2"]);
+        .fails(2, &["options of `hill`", "dimension = 2 (a whole number)"]);
     with_library("check target:hill").fails(2, &["only `firebrand fit` takes it"]);
 }
 
@@ -165,7 +165,7 @@ fn plugins_of_a_library_are_listed_with_their_file_and_shown_with_their_options(
     }
     let out = with_library("plugins show student-t").ok();
     assert!(
-        out.contains("freedom: usize = 5\n        Degrees of freedom"),
+        out.contains("freedom = 5 (a whole number)\n        Degrees of freedom"),
         "{out}"
     );
     let json = with_library("plugins show climb --json").json();

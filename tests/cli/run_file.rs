@@ -57,10 +57,11 @@ fn what_is_wrong_in_a_run_file_is_named_with_the_right_fields() {
         workspace.file("run.ron", text);
         workspace.run("fit run.ron")
     };
-    let right = "inference: String = \"prox-score\"";
+    let right = "inference = \"prox-score\" (text)";
     fit("(model: \"mean.stan\", inferense: \"bam\")")
         .fails(2, &["run.ron", "did you mean `inference`?", right]);
-    fit("(model: \"mean.stan\", seed: \"three\")").fails(2, &["`seed` takes u64", right]);
+    fit("(model: \"mean.stan\", seed: \"three\")")
+        .fails(2, &["`seed` takes a whole number", right]);
     fit("(model: \"mean.stan\"").fails(2, &["run.ron"]);
     fit("(seed: 1)").fails(2, &["names no model"]);
     fit("(model: \"mean.stan\", data: \"mean.json\", device: \"tpu\")")

@@ -157,6 +157,6 @@ fn options_that_a_family_refuses_are_listed_with_the_right_ones() {
     let error = registry::family("plain(fault: \"unusable\")")
         .err()
         .unwrap();
-    let expected = "options of `plain`: `fault` cannot be that\nits options are:\n  fault: String = \"\"  What goes wrong.";
+    let expected = "options of `plain`: `fault` cannot be that\nits options are:\n  fault = \"\" (text)  What goes wrong.";
     assert_eq!(error.to_string(), expected);
 }

@@ -2,6 +2,7 @@
 
 mod bind;
 mod json;
+mod nans;
 mod stored;
 mod weights;
 

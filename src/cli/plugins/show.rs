@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use clap::Args;
 use firebrand::core::nearest;
-use firebrand::core::registry::OptionField;
 
 use super::super::Failure;
 use super::listed::{Listed, all};
@@ -66,15 +65,9 @@ fn show(out: &mut impl Write, plugin: &Listed) -> io::Result<()> {
     if !capabilities.is_empty() {
         writeln!(out, "    {}", capabilities.join(", "))?;
     }
-    for OptionField {
-        name,
-        kind,
-        default,
-        doc,
-    } in options
-    {
-        writeln!(out, "    {name}: {kind} = {default}")?;
-        writeln!(out, "        {doc}")?;
+    for option in options {
+        writeln!(out, "    {option}")?;
+        writeln!(out, "        {}", option.doc)?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use firebrand::core::record::number;
 use serde::Serialize;
 
 use super::figure::{Point, Reliability};
-use super::quality::{Calibration, Verdict};
+use super::quality::{Calibration, FEWEST_ROWS, MOST_CHANCE, Verdict};
 use super::scored::{STANDARD_ERRORS, Scored};
 
 /// Bins of confidence, of equal width: as many as Guo et al. (2017) take.
@@ -108,6 +108,9 @@ impl Classification {
 
     /// Whether the ECE is what chance gives calibrated probabilities.
     pub fn calibration(&self) -> Calibration {
+        if self.rows < FEWEST_ROWS || self.ece_limit - self.ece_by_chance > MOST_CHANCE {
+            return Calibration::Unknown;
+        }
         // Sums of the same probabilities differ in their last bits.
         if self.ece <= self.ece_limit + 1e-9 {
             Calibration::Calibrated
@@ -124,6 +127,7 @@ impl Classification {
             Calibration::Calibrated => "are calibrated within their sampling error",
             Calibration::OverConfident => "are over-confident",
             Calibration::UnderConfident => "are under-confident",
+            Calibration::Unknown => "are of too few rows to say whether they are calibrated",
         };
         let (ece, limit) = (self.ece, self.ece_limit);
         let because =
@@ -261,6 +265,10 @@ mod tests {
         assert_eq!(case(0.8, 71), Calibration::OverConfident);
         assert_eq!(case(0.8, 89), Calibration::UnderConfident);
         assert_eq!(case(1.0, 100), Calibration::Calibrated);
+        let one = measured(&[vec![0.9, 0.1]], &[0]);
+        assert_eq!(one.calibration(), Calibration::Unknown);
+        let sentence = one.verdict().sentence;
+        assert!(sentence.contains("too few rows"), "{sentence}");
         assert_eq!(case(1.0, 99), Calibration::OverConfident);
     }
 

@@ -27,7 +27,14 @@ pub enum Calibration {
     OverConfident,
     /// Less sure than would be right.
     UnderConfident,
+    /// So few rows or draws cannot tell.
+    Unknown,
 }
+
+/// With fewer rows nothing is said of calibration.
+pub const FEWEST_ROWS: usize = 10;
+/// Nor where chance moves what is measured by more than this.
+pub const MOST_CHANCE: f64 = 0.25;
 
 /// What a reader needs to know.
 #[derive(Clone, Debug, PartialEq, Serialize)]

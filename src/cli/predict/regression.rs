@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::figure::{Point, Reliability};
-use super::quality::{Calibration, Verdict};
+use super::quality::{Calibration, FEWEST_ROWS, MOST_CHANCE, Verdict};
 use super::scored::{STANDARD_ERRORS, Scored};
 
 /// Central intervals whose coverage is judged.
@@ -107,9 +107,15 @@ impl Regression {
     /// Whether both intervals hold as many rows as they should, but for chance.
     pub fn calibration(&self) -> Calibration {
         let worst = self.worst();
+        let chance = BOTH * worst.standard_error;
+        // Of too few draws every interval holds all or nothing.
+        let tells = |at: &Coverage| at.expected > 0.0 && at.expected < 1.0;
+        if !self.coverage.iter().any(tells) || self.rows < FEWEST_ROWS || chance > MOST_CHANCE {
+            return Calibration::Unknown;
+        }
         // Shares are exact but for their last bits.
         let off = worst.found - worst.expected;
-        match off.abs() <= BOTH * worst.standard_error + 1e-9 {
+        match off.abs() <= chance + 1e-9 {
             true => Calibration::Calibrated,
             false if off < 0.0 => Calibration::OverConfident,
             false => Calibration::UnderConfident,
@@ -132,6 +138,9 @@ impl Regression {
             Calibration::Calibrated => "are calibrated within their sampling error",
             Calibration::OverConfident => "are too narrow",
             Calibration::UnderConfident => "are too wide",
+            Calibration::Unknown => {
+                "are of too few rows or draws to say whether they are calibrated"
+            }
         };
         let Coverage {
             level,
@@ -282,6 +291,17 @@ mod tests {
         assert_eq!(stretched(1.6).calibration(), Calibration::UnderConfident);
         near(stretched(1.0).coverage[1].expected, 0.9);
         near(stretched(1.0).coverage[1].found, 0.9);
+    }
+
+    #[test]
+    fn of_few_rows_or_a_draw_each_nothing_is_said_of_calibration() {
+        let draws = vec![vec![0.0, 1.0, 2.0, 3.0]; 9];
+        let few_rows = Regression::new(&[1.5; 9], &draws, None);
+        assert_eq!(few_rows.calibration(), Calibration::Unknown);
+        let one_draw = Regression::new(&[1.5; 100], &vec![vec![1.0]; 100], None);
+        assert_eq!(one_draw.calibration(), Calibration::Unknown);
+        let sentence = one_draw.verdict().sentence;
+        assert!(sentence.contains("too few rows or draws"), "{sentence}");
     }
 
     #[test]
