@@ -107,15 +107,20 @@ impl Means {
         precision: f64,
         eta: f64,
     ) -> Option<(f64, f64)> {
-        let spread = |eta: f64| coordinate_step(0.0, precision, eta).map(|(_, spread)| spread);
         match self {
             Means::Together => coordinate_step(score, precision, eta),
             Means::ByNoise(pace) => {
-                let (mean_eta, eta) = pace.etas(coordinate).unwrap_or((eta, eta));
+                let [(tempered, mean_eta), (precision_tempered, eta)] = pace
+                    .tempered(coordinate, score, precision)
+                    .unwrap_or([(score, eta), (precision, eta)]);
                 pace.learn(coordinate, score, precision);
-                Some((mean_step(score, mean_eta), spread(eta)?))
+                let (_, spread) = coordinate_step(0.0, precision_tempered, eta)?;
+                Some((mean_step(tempered, mean_eta), spread))
             }
-            Means::ByLength(strides) => Some((strides.shift(coordinate, score), spread(eta)?)),
+            Means::ByLength(strides) => {
+                let (_, spread) = coordinate_step(0.0, precision, eta)?;
+                Some((strides.shift(coordinate, score), spread))
+            }
         }
     }
 

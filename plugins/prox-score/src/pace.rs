@@ -17,6 +17,12 @@ const MEAN_LIMIT: f64 = 0.05;
 /// The same of a deviation.
 const DEVIATION_LIMIT: f64 = 0.2;
 
+/// What eta times a number may be away from what it would be at the running mean: half of a standard deviation in the mean, and a fifth of a
+/// deviation. A row that few batches have and that alone says something of a coordinate comes when nothing is known of its noise.
+const SURPRISE: f64 = 0.25;
+/// Unless noise of that size is nothing unusual, in standard deviations.
+const USUAL: f64 = 10.0;
+
 /// Running moments of what a step finds of the coordinates, by which noise is told from what persists.
 #[derive(Clone, Debug, Default)]
 struct Moments {
@@ -38,6 +44,13 @@ impl Moments {
     fn noise(&self, coordinate: usize, squares: f64) -> f64 {
         let (mean, square) = (self.mean[coordinate], self.square[coordinate]);
         (square - mean * mean).max(0.0) / (1.0 - squares)
+    }
+
+    /// The number, or if it is a surprise the nearest one that is not.
+    fn tempered(&self, coordinate: usize, number: f64, squares: f64, eta: f64) -> f64 {
+        let most = (USUAL * self.noise(coordinate, squares).sqrt()).max(SURPRISE / eta);
+        let mean = self.mean[coordinate];
+        mean + (number - mean).clamp(-most, most)
     }
 
     fn add(&mut self, coordinate: usize, number: f64, weight: f64) {
@@ -83,6 +96,24 @@ impl Pace {
                 of(&self.precision, DEVIATION_LIMIT),
             )
         })
+    }
+
+    /// What a step finds of a coordinate as far as it is no surprise, mean score and precision, each with its eta; `None` while there were
+    /// too few steps to tell.
+    pub fn tempered(
+        &self,
+        coordinate: usize,
+        score: f64,
+        precision: f64,
+    ) -> Option<[(f64, f64); 2]> {
+        let (mean_eta, eta) = self.etas(coordinate)?;
+        let of = |moments: &Moments, number: f64, eta: f64| {
+            (moments.tempered(coordinate, number, self.squares, eta), eta)
+        };
+        Some([
+            of(&self.score, score, mean_eta),
+            of(&self.precision, precision, eta),
+        ])
     }
 
     /// The smallest eta of all means and deviations.
@@ -187,6 +218,18 @@ mod tests {
             pace.etas(0),
             Some((0.5 * MEAN_LIMIT, 0.5 * DEVIATION_LIMIT))
         );
+    }
+
+    #[test]
+    fn a_surprise_is_taken_as_far_as_it_moves_a_mean_by_half_a_deviation_and_what_is_usual_whole() {
+        let pace = after(400, 1.0, &[0.0]);
+        let [(score, eta), (precision, deviation_eta)] =
+            pace.tempered(0, 300.0, -1e5).expect("steps enough");
+        assert!((eta * (score - 1.0) - SURPRISE).abs() < 1e-9);
+        assert!((deviation_eta * (precision - 1.0) + SURPRISE).abs() < 1e-9);
+        let noisy = after(400, 1.0, &[30.0]);
+        let [(score, _), (precision, _)] = noisy.tempered(0, 120.0, -100.0).expect("steps enough");
+        assert_eq!((score, precision), (120.0, -100.0));
     }
 
     #[test]
