@@ -41,7 +41,7 @@ fn plugins_that_are_not_there_or_do_not_fit_are_mistakes_of_usage() {
     let fit = |rest: &str| workspace.run(&format!("fit mean.stan --data mean.json {rest}"));
     fit("--inference bma").fails(2, &["did you mean `bam`?", "advi", "pathfinder"]);
     fit("--family fullrank").fails(2, &["did you mean `full-rank`?"]);
-    fit("--inference bam(bacth:3)").fails(2, &["did you mean `batch`?", "strength: "]);
+    fit("--inference bam(bacth:3)").fails(2, &["did you mean `batch`?", "strength = "]);
     fit("--inference 'bam(batch: \"many\")'").fails(2, &["`batch` takes "]);
     fit("--inference bam --family mean-field")
         .fails(2, &["`bam` needs", "`full-rank`, `low-rank`"]);
