@@ -17,6 +17,12 @@ const MEAN_LIMIT: f64 = 0.05;
 /// The same of a deviation.
 const DEVIATION_LIMIT: f64 = 0.2;
 
+/// What eta times the distance of a precision may be, where that is no noise: a deviation that is far too wide has scores whose noise is as
+/// large as what they say, and by noise alone would stay so.
+const APPROACH: f64 = 0.02;
+/// How many standard errors of its running mean such a distance has.
+const CERTAIN: f64 = 2.0;
+
 /// What eta times a number may be away from what it would be at the running mean: half of a standard deviation in the mean, and a fifth of a
 /// deviation. A row that few batches have and that alone says something of a coordinate comes when nothing is known of its noise.
 const SURPRISE: f64 = 0.25;
@@ -44,6 +50,13 @@ impl Moments {
     fn noise(&self, coordinate: usize, squares: f64) -> f64 {
         let (mean, square) = (self.mean[coordinate], self.square[coordinate]);
         (square - mean * mean).max(0.0) / (1.0 - squares)
+    }
+
+    /// How far the running mean is from `goal`; zero where that may be noise.
+    fn distance(&self, coordinate: usize, goal: f64, squares: f64) -> f64 {
+        let far = (self.mean[coordinate] - goal).abs();
+        let error = (self.noise(coordinate, squares) * squares).sqrt();
+        if far > CERTAIN * error { far } else { 0.0 }
     }
 
     /// The number, or if it is a surprise the nearest one that is not.
@@ -86,14 +99,15 @@ impl Pace {
     /// Eta of the mean and of the deviation of a coordinate, by the steps before this one: what this step finds has no part in how much
     /// of it is taken. `None` while there were too few.
     pub fn etas(&self, coordinate: usize) -> Option<(f64, f64)> {
-        let of = |moments: &Moments, limit: f64| {
-            let unbiased = WANDERING / moments.noise(coordinate, self.squares);
-            unbiased.min(self.share * limit)
-        };
+        let by_noise = |moments: &Moments| WANDERING / moments.noise(coordinate, self.squares);
         (self.steps >= FIRST).then(|| {
+            let far = self.precision.distance(coordinate, 1.0, self.squares);
+            let approach = if far > 0.0 { APPROACH / far } else { 0.0 };
             (
-                of(&self.score, MEAN_LIMIT),
-                of(&self.precision, DEVIATION_LIMIT),
+                by_noise(&self.score).min(self.share * MEAN_LIMIT),
+                by_noise(&self.precision)
+                    .max(approach)
+                    .min(self.share * DEVIATION_LIMIT),
             )
         })
     }
@@ -196,7 +210,7 @@ mod tests {
     #[test]
     fn a_coordinate_goes_by_its_own_noise_however_far_it_has_to_go() {
         let deviations = [3.0, 30.0, 300.0];
-        let pace = after(400, 1e4, &deviations);
+        let pace = after(400, 1e6, &deviations);
         for (coordinate, deviation) in deviations.iter().enumerate() {
             let (mean, of_deviation) = pace.etas(coordinate).expect("steps enough");
             for eta in [mean, of_deviation] {
@@ -230,6 +244,17 @@ mod tests {
         let noisy = after(400, 1.0, &[30.0]);
         let [(score, _), (precision, _)] = noisy.tempered(0, 120.0, -100.0).expect("steps enough");
         assert_eq!((score, precision), (120.0, -100.0));
+    }
+
+    #[test]
+    fn a_deviation_that_is_far_too_wide_is_approached_through_noise_of_that_size() {
+        let of = |distance: f64| {
+            let pace = after(400, distance, &[1e6]);
+            pace.etas(0).expect("steps enough").1 * 1e6
+        };
+        // By noise alone it would be 5e-8. The mean of 39 numbers is off by 0.16 of their deviation: three of that.
+        assert!((of(1e6) - APPROACH).abs() < 0.5 * APPROACH, "{}", of(1e6));
+        assert!(of(1.0) < 0.3 * APPROACH / 1e3, "{}", of(1.0));
     }
 
     #[test]
