@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell};
 
 use super::independent::IndependentGaussian;
+use super::placed::PlacedGaussian;
 use crate::family::{Approximation, FamilyError};
 use crate::gaussian::Covariance;
 use crate::panics::tell;
@@ -31,11 +32,16 @@ impl Shown {
         }
     }
 
-    /// The member with the means and deviations that `now` gives, which is asked once after each move.
+    /// The member with the averages `[2 D]` over the last whole epoch, or those of the iterate while there are none: made once after each
+    /// move.
     ///
     /// # Panics
     /// If the family refuses them, with what it says.
-    pub fn get(&self, now: impl FnOnce() -> IndependentGaussian) -> &dyn Approximation {
+    pub fn get(&self, last_epoch: Option<&[f64]>, iterate: &PlacedGaussian) -> &dyn Approximation {
+        let now = || match last_epoch {
+            Some(lambda) => IndependentGaussian::of_lambda(lambda),
+            None => iterate.to_host(),
+        };
         self.shown.get_or_init(|| self.made(now())).as_ref()
     }
 
@@ -43,8 +49,12 @@ impl Shown {
     ///
     /// # Panics
     /// If the family refuses means and deviations, with what it says.
-    pub fn into_inner(self, now: impl FnOnce() -> IndependentGaussian) -> Box<dyn Approximation> {
-        self.get(now);
+    pub fn into_inner(
+        self,
+        last_epoch: Option<&[f64]>,
+        iterate: &PlacedGaussian,
+    ) -> Box<dyn Approximation> {
+        self.get(last_epoch, iterate);
         match self.shown.into_inner() {
             Some(shown) => shown,
             None => unreachable!("it was just made"),

@@ -208,23 +208,12 @@ impl Running for OnDevice {
     }
 
     fn approximation(&self) -> &dyn Approximation {
-        self.shown.get(|| match &self.last_epoch {
-            Some(lambda) => IndependentGaussian::of_lambda(lambda),
-            None => self.iterate.to_host(),
-        })
+        self.shown.get(self.last_epoch.as_deref(), &self.iterate)
     }
 
     fn into_approximation(self: Box<Self>) -> Box<dyn Approximation> {
-        let Self {
-            shown,
-            iterate,
-            last_epoch,
-            ..
-        } = *self;
-        shown.into_inner(|| match last_epoch {
-            Some(lambda) => IndependentGaussian::of_lambda(&lambda),
-            None => iterate.to_host(),
-        })
+        self.shown
+            .into_inner(self.last_epoch.as_deref(), &self.iterate)
     }
 
     fn save(&self) -> Vec<u8> {

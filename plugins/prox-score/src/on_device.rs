@@ -5,8 +5,7 @@
 
 use burn::tensor::Tensor;
 use firebrand_core::start::{
-    IndependentGaussian, LambdaEpoch, PlacedAverage, PlacedGaussian, Shown, StateReader,
-    StateWriter, draws_at_once,
+    LambdaEpoch, PlacedAverage, PlacedGaussian, Shown, StateReader, StateWriter, draws_at_once,
 };
 use firebrand_core::{
     Approximation, DeviceNormals, Evaluation, InferenceError, Placement, Progress, Running,
@@ -218,23 +217,12 @@ impl Running for OnDevice {
     }
 
     fn approximation(&self) -> &dyn Approximation {
-        self.shown.get(|| match self.last_epoch.lambda() {
-            Some(lambda) => IndependentGaussian::of_lambda(lambda),
-            None => self.iterate.to_host(),
-        })
+        self.shown.get(self.last_epoch.lambda(), &self.iterate)
     }
 
     fn into_approximation(self: Box<Self>) -> Box<dyn Approximation> {
-        let Self {
-            shown,
-            iterate,
-            last_epoch,
-            ..
-        } = *self;
-        shown.into_inner(|| match last_epoch.lambda() {
-            Some(lambda) => IndependentGaussian::of_lambda(lambda),
-            None => iterate.to_host(),
-        })
+        self.shown
+            .into_inner(self.last_epoch.lambda(), &self.iterate)
     }
 
     fn save(&self) -> Vec<u8> {
