@@ -117,8 +117,12 @@ impl Batches {
         };
         if minibatch.size == 0 || minibatch.size > plate.rows || u32::try_from(plate.rows).is_err()
         {
+            let remedy = match plate.rows {
+                rows if minibatch.size > rows => "; without minibatches each step sees them all",
+                _ => "",
+            };
             return Err(InferenceError::Minibatch(format!(
-                "a minibatch of {} rows cannot be drawn from the {} of `{}`",
+                "a minibatch of {} rows cannot be drawn from the {} of `{}`{remedy}",
                 minibatch.size, plate.rows, plate.name
             )));
         }

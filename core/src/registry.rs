@@ -233,7 +233,7 @@ fn make<P: Plugin, T: ?Sized>(
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ChoiceError {
     /// There is no plugin of that name.
-    #[error("there is no {kind} `{name}`{}; there are: {}", did_you_mean(.suggestion), .available.join(", "))]
+    #[error("there is no {kind} `{name}`{}; {}", did_you_mean(.suggestion), all_there_are(.available))]
     Unknown {
         /// "family", "inference algorithm", "target", "source of targets" or "architecture of networks".
         kind: &'static str,
@@ -251,6 +251,13 @@ pub enum ChoiceError {
 
 fn did_you_mean(suggestion: &Option<&str>) -> String {
     suggestion.map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
+}
+
+fn all_there_are(available: &[&str]) -> String {
+    match available {
+        [] => "this program has none of its own, and no library with one was loaded".into(),
+        available => format!("there are: {}", available.join(", ")),
+    }
 }
 
 /// All registered families, by name.
@@ -399,6 +406,14 @@ mod tests {
         assert_eq!(
             message("hamiltonian"),
             "there is no inference algorithm `hamiltonian`; there are: nudge"
+        );
+    }
+
+    #[test]
+    fn where_there_are_none_the_answer_says_where_they_come_from() {
+        assert_eq!(
+            source("posteriordb").err().unwrap().to_string(),
+            "there is no source of targets `posteriordb`; this program has none of its own, and no library with one was loaded"
         );
     }
 

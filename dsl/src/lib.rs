@@ -18,6 +18,7 @@ mod stager;
 pub mod syntax;
 mod transform;
 pub mod types;
+mod validity;
 pub mod value;
 
 pub use data::{Data, DataError};

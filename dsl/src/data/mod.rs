@@ -32,6 +32,32 @@ pub(crate) enum Entry {
     Other(String),
 }
 
+impl Entry {
+    /// Sizes and numbers, also of an array in a file; else what it is, or why the file cannot be read.
+    fn numbers(&self) -> Result<(Vec<usize>, Numbers), String> {
+        match self {
+            Entry::Numbers { dims, numbers } => Ok((dims.clone(), numbers.clone())),
+            Entry::File(reference) => {
+                let stored = Stored::open(reference)?;
+                Ok((stored.dims().to_vec(), stored.all()))
+            }
+            Entry::Other(what) => Err(what.clone()),
+        }
+    }
+
+    /// How many numbers there are; `None` where there are none to read.
+    fn count(&self) -> Option<usize> {
+        match self {
+            Entry::Numbers { dims, .. } => Some(dims.iter().product()),
+            Entry::File(reference) => {
+                let stored = Stored::open(reference).ok()?;
+                Some(stored.dims().iter().product())
+            }
+            Entry::Other(_) => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Numbers {
     Ints(Vec<i64>),
@@ -184,15 +210,8 @@ impl Data {
     /// # Errors
     /// What the variable is, if it is no numbers, or why its file cannot be read.
     pub fn numbers(&self, name: &str) -> Result<(Vec<usize>, Vec<f64>), String> {
-        let (dims, numbers) = match self.variables.get(name) {
-            None => return Err("not there".into()),
-            Some(Entry::Numbers { dims, numbers }) => (dims.clone(), numbers.clone()),
-            Some(Entry::File(reference)) => {
-                let stored = Stored::open(reference)?;
-                (stored.dims().to_vec(), stored.all())
-            }
-            Some(Entry::Other(what)) => return Err(what.clone()),
-        };
+        let entry = self.variables.get(name).ok_or("not there")?;
+        let (dims, numbers) = entry.numbers()?;
         let numbers = match numbers {
             Numbers::Ints(ints) => ints.into_iter().map(|int| int as f64).collect(),
             Numbers::Reals(reals) => reals,
@@ -248,6 +267,19 @@ mod tests {
                 numbers
             }
         );
+    }
+
+    #[test]
+    fn reals_are_read_to_the_last_bit() {
+        let bits = (1..2000_u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1);
+        let written = bits
+            .map(f64::from_bits)
+            .filter(|x| x.is_finite())
+            .collect::<Vec<_>>();
+        let text = format!("{written:?}");
+        let dims = vec![written.len()];
+        let numbers = Numbers::Reals(written);
+        assert_eq!(entry(&text), Entry::Numbers { dims, numbers });
     }
 
     #[test]

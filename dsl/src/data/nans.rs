@@ -1,15 +1,20 @@
 //! Numbers in the data that are none.
 
-use super::{Data, Entry, Numbers, Stored};
+use super::{Data, Entry, Numbers};
 
-/// Files with more numbers are not searched: whoever asks waits.
+/// Arrays with more numbers are not searched: whoever asks waits.
 const MOST_NUMBERS: usize = 1 << 27;
 
 impl Data {
     /// The variables with NaN among their numbers, each in words: "`y[3]`, and 2 more of the 8 numbers of `y`".
     pub fn nans(&self) -> Vec<String> {
         let nans = |(name, entry): (&String, &Entry)| {
-            let (dims, numbers) = numbers(entry)?;
+            if entry.count()? > MOST_NUMBERS {
+                return None;
+            }
+            let (dims, Numbers::Reals(numbers)) = entry.numbers().ok()? else {
+                return None;
+            };
             let is_nan = |number: &f64| number.is_nan();
             let first = numbers.iter().position(is_nan)?;
             let place = format!("`{name}{}`", index(&dims, first));
@@ -22,25 +27,6 @@ impl Data {
             })
         };
         self.variables.iter().filter_map(nans).collect()
-    }
-}
-
-fn numbers(entry: &Entry) -> Option<(Vec<usize>, Vec<f64>)> {
-    match entry {
-        Entry::Numbers {
-            dims,
-            numbers: Numbers::Reals(reals),
-        } => Some((dims.clone(), reals.clone())),
-        Entry::File(reference) => {
-            let stored = Stored::open(reference).ok()?;
-            let dims = stored.dims().to_vec();
-            let few = dims.iter().product::<usize>() <= MOST_NUMBERS;
-            match few.then(|| stored.all())? {
-                Numbers::Reals(reals) => Some((dims, reals)),
-                Numbers::Ints(_) => None,
-            }
-        }
-        _ => None,
     }
 }
 

@@ -221,7 +221,7 @@ impl Plated {
 fn met(graph: &mut firebrand_graph::Graph, requirements: &[Requirement]) -> Expr {
     let mut valid = Expr::scalar(1.0);
     for requirement in requirements {
-        let met = crate::posterior::met_by_draw(graph, &requirement.met);
+        let met = crate::validity::met_by_draw(graph, &requirement.met);
         valid = graph.mul(&valid, &met);
     }
     valid

@@ -6,9 +6,9 @@ use super::interpreter::{Interpreter, Scope, Staged};
 use super::lanes::Lanes;
 use crate::hir::{Expression, Solve};
 use crate::library::Requirement;
-use crate::posterior::met_by_draw;
 use crate::syntax::Span;
 use crate::types::Type;
+use crate::validity::met_by_draw;
 use crate::value::{Ints, Value};
 
 /// An argument of the right-hand side.

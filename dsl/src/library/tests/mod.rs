@@ -6,6 +6,7 @@ mod edges;
 mod factors;
 mod functions;
 mod integrals;
+mod known_numbers;
 mod linear;
 mod random;
 mod scores;
