@@ -134,7 +134,7 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
     let ready = choose(&*target, &plan)?;
     let (output, mut kept, checkpoint) = match &resumed {
         Some(resumed) => {
-            let kept = Kept::go_on(&resumed.results, &resumed.origin)?;
+            let mut kept = Kept::go_on(&resumed.results, &resumed.origin)?;
             let checkpoint = kept.read()?;
             match &checkpoint {
                 Some(checkpoint) => enough_steps(&plan, checkpoint)?,
@@ -150,8 +150,7 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
                 let output = Output::open(folder)?;
                 let plan = in_full(&plan, &ready);
                 let origin = Origin::new(plan, sources.posteriordb(), &*target, &files)?;
-                let kept = Kept::begin(folder, &origin)?;
-                output.replace()?;
+                let kept = Kept::begin(&output, &origin)?;
                 (Some(output), Some(kept), None)
             }
             None => (None, None, None),
@@ -183,8 +182,10 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
         // What there is of the run may still be resumed, once that which is wrong is not any more.
         Err(error) if resumed.is_some() => Err(Failure::Fit(because(&error, place.as_ref()))),
         Err(error) => {
+            // One that was interrupted may go on, by seeking its start again.
+            let goes_on = matches!(error, InferenceError::Target(TargetError::Interrupted));
             let done = not_started(args, because(&error, place.as_ref()), request, output);
-            if let Some(kept) = kept {
+            if let Some(kept) = kept.filter(|_| !goes_on) {
                 kept.remove();
             }
             done

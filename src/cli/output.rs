@@ -42,7 +42,9 @@ impl Output {
                 checkpoint.display()
             )));
         }
-        let holds_a_run = has_record || folder.join(checkpoint::ORIGIN).exists();
+        let holds_a_run = has_record
+            || folder.join(checkpoint::ORIGIN).exists()
+            || checkpoint.join(checkpoint::LOCK).exists();
         let is_empty = fs::read_dir(folder)
             .map_err(|error| unusable(&error))?
             .next()

@@ -305,9 +305,15 @@ fn a_run_killed_before_its_first_checkpoint_begins_anew_and_ends_the_same() {
     child.kill().expect("a process that runs");
     child.wait().expect("its end");
     // Should it have found its start by now.
-    let _ = fs::remove_file(workspace.path("out/checkpoint/state.safetensors"));
+    for file in ["state", "start"] {
+        let file = format!("out/checkpoint/{file}.safetensors");
+        let _ = fs::remove_file(workspace.path(&file));
+    }
     workspace.run("fit --resume out --max-steps 5").ok();
-    workspace.run("fit run.ron --max-steps 5 --out whole").ok();
+    // And again, from the checkpoints that it keeps from now on.
+    assert_eq!(workspace.steps(), 5);
+    workspace.run("fit --resume out --max-steps 9").ok();
+    workspace.run("fit run.ron --max-steps 9 --out whole").ok();
     workspace.same_results("out", "whole");
     workspace
         .run("fit --resume elsewhere")
@@ -318,6 +324,22 @@ fn a_run_killed_before_its_first_checkpoint_begins_anew_and_ends_the_same() {
         .fails(2, &["there is no run in it"]);
     // Nothing is lost, so nothing keeps the run from beginning anew.
     workspace.run("fit run.ron --max-steps 5 --out out").ok();
+}
+
+#[test]
+fn a_run_out_of_time_before_it_has_a_start_goes_on_with_more() {
+    let workspace = workspace();
+    workspace
+        .run("fit run.ron --max-seconds 1e-9 --out out")
+        .fails(3, &["out of time, before a start was found"]);
+    workspace
+        .run("fit --resume out --max-seconds 1000 --max-steps 5")
+        .ok();
+    workspace.run("fit run.ron --max-steps 5 --out whole").ok();
+    assert_eq!(
+        workspace.read("out/draws.csv"),
+        workspace.read("whole/draws.csv")
+    );
 }
 
 #[test]

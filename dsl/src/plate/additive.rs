@@ -214,5 +214,5 @@ fn unseen(span: Span, plate: &str) -> Diagnostic {
         span,
         format!("whether this term is a sum over the rows of {plate} cannot be seen: it is not finite at any of {POINTS} points near zero"),
     )
-    .help("leave minibatches out")
+    .help("look for NaN in the data, of which every density is NaN; else leave minibatches out")
 }

@@ -44,7 +44,7 @@ impl Base {
         variables: &Variables,
     ) -> Result<Self, Vec<Diagnostic>> {
         let few_rows = |diagnostics: Vec<Diagnostic>| -> Vec<Diagnostic> {
-            let note = "with minibatches the model is run on few of its rows";
+            let note = "with minibatches the model is run on few of its rows: it has to loop over all that there are, and picks none by its number";
             diagnostics.into_iter().map(|d| d.note(note)).collect()
         };
         let mut interpreter = variables.on(program, &[0]);

@@ -48,8 +48,11 @@ impl Plugin for Advi {
         if options.draws.is_some_and(|draws| draws < 2) || options.max_draws < 2 {
             return invalid("`draws` and `max_draws` must be at least 2");
         }
-        if options.step_size.is_nan() || options.step_size <= 0.0 {
+        if !(options.step_size.is_finite() && options.step_size > 0.0) {
             return invalid("`step_size` must be positive");
+        }
+        if !(options.tolerance.is_finite() && options.tolerance > 0.0) {
+            return invalid("`tolerance` must be positive");
         }
         Ok(Advi { options })
     }

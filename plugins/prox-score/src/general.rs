@@ -90,7 +90,7 @@ impl Running for General {
         let mut frozen = Frozen::new(self.lambda.iterate(), self.batch, context)?;
         let dimension = self.lambda.iterate().dimension() as f64;
         let divergence = frozen.mismatch(self.lambda.iterate())?.0 / dimension;
-        self.patience.learn(divergence, divergence);
+        self.patience.learn(divergence, divergence)?;
         frozen.eta = self.patience.eta();
         let outcome = self.solve(&frozen);
         if outcome.is_err() {

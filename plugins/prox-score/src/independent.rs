@@ -336,7 +336,7 @@ impl Running for Independent {
         let drawn = self.draw(context)?;
         let divergence = self.score_divergence(&drawn);
         let elbo = drawn.log_density / drawn.valid as f64 + self.iterate.entropy();
-        self.patience.learn(divergence, divergence);
+        self.patience.learn(divergence, divergence)?;
         let eta = self.eta();
         let Some(next) = self.solve(drawn) else {
             self.patience.rejected();

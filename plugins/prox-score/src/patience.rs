@@ -1,7 +1,7 @@
 //! How far a step may go: eta, adapted to how the steps turn out.
 
-use firebrand_core::InferenceError;
 use firebrand_core::start::{StateReader, StateWriter};
+use firebrand_core::{InferenceError, StepError};
 
 /// Eta and what it was last judged by.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,13 +107,21 @@ impl Patience {
 
     /// Learns the score divergence of the present approximation on fresh draws, and how much of it is noise: all of it, where the
     /// two cannot be told apart.
-    pub fn learn(&mut self, divergence: f64, noise: f64) {
+    ///
+    /// # Errors
+    /// [`StepError::Recoverable`] where scores are so large that their squares are not finite, as 32 bits have it from 2e19 on: such
+    /// draws say nothing of what is usual, and no step is taken by them.
+    pub fn learn(&mut self, divergence: f64, noise: f64) -> Result<(), StepError> {
+        if !(divergence.is_finite() && noise.is_finite()) {
+            let message = "the squares of the scores are not finite";
+            return Err(StepError::Recoverable(message.into()));
+        }
         if let Some(share) = self.on_batches {
             let first = self.noise == 0.0;
             self.noise += if first { 1.0 } else { SHARE } * (divergence - self.noise);
             let (unbiased, least) = (share / self.noise, self.spreading / self.noise.sqrt());
             self.eta = self.limit.min(unbiased.max(least));
-            return;
+            return Ok(());
         }
         if divergence > WORSE * self.last_divergence {
             self.eta = (0.5 * self.eta).max(SMALLEST);
@@ -124,6 +132,7 @@ impl Patience {
         let unbiased = BIAS * self.draws_per_dimension / self.noise;
         self.eta = self.eta.min(unbiased.max(SMALLEST));
         self.last_divergence = divergence;
+        Ok(())
     }
 
     /// [`memory`] of its eta.
@@ -176,10 +185,10 @@ mod tests {
     #[test]
     fn eta_grows_while_the_divergence_falls_and_shrinks_when_it_jumps() {
         let mut patience = patience();
-        patience.learn(1.0, 1.0);
-        patience.learn(0.9, 0.9);
+        patience.learn(1.0, 1.0).unwrap();
+        patience.learn(0.9, 0.9).unwrap();
         assert_eq!(patience.eta(), 2.25);
-        patience.learn(2.0, 2.0);
+        patience.learn(2.0, 2.0).unwrap();
         assert_eq!(patience.eta(), 1.125);
     }
 
@@ -187,7 +196,7 @@ mod tests {
     fn distance_that_is_no_noise_does_not_keep_eta_small() {
         let mut patience = Patience::new(1.0, 64, 6);
         for _ in 0..20 {
-            patience.learn(1e4, 1e-9);
+            patience.learn(1e4, 1e-9).unwrap();
         }
         assert_eq!(patience.eta(), 8.0);
     }
@@ -195,9 +204,9 @@ mod tests {
     #[test]
     fn caution_starts_small_and_stays_below_its_limit() {
         let mut patience = Patience::cautious(1.0, 1000);
-        patience.learn(1.0, 1.0);
+        patience.learn(1.0, 1.0).unwrap();
         assert_eq!(patience.eta(), 0.03);
-        (0..20).for_each(|_| patience.learn(1.0, 1.0));
+        (0..20).for_each(|_| patience.learn(1.0, 1.0).unwrap());
         assert_eq!(patience.eta(), 0.25);
     }
 
@@ -205,7 +214,7 @@ mod tests {
     fn no_eta_exceeds_the_limit_of_its_epoch() {
         let mut patience = patience();
         for _ in 0..20 {
-            patience.learn(1.0, 1.0);
+            patience.learn(1.0, 1.0).unwrap();
         }
         assert_eq!(patience.eta(), 8.0);
         patience.tighten();
@@ -215,12 +224,12 @@ mod tests {
     #[test]
     fn exploration_begins_carefully_and_is_never_tightened() {
         let mut patience = Patience::exploring(1.0);
-        patience.learn(1.0, 1.0);
+        patience.learn(1.0, 1.0).unwrap();
         assert_eq!(patience.eta(), 0.01);
         patience.tighten();
-        (0..200).for_each(|_| patience.learn(1000.0, 1000.0));
+        (0..200).for_each(|_| patience.learn(1000.0, 1000.0).unwrap());
         assert!((patience.eta() - 1e-3).abs() < 1e-9);
-        (0..200).for_each(|_| patience.learn(1.0, 1.0));
+        (0..200).for_each(|_| patience.learn(1.0, 1.0).unwrap());
         assert_eq!(patience.eta(), 0.01);
     }
 
@@ -228,11 +237,11 @@ mod tests {
     fn however_much_noise_there_is_exploring_deviations_go_as_far_and_less_far_with_every_epoch() {
         for noise in [1e4, 1e6] {
             let mut patience = Patience::exploring(1.0);
-            patience.learn(noise, noise);
+            patience.learn(noise, noise).unwrap();
             let change = patience.eta() * noise.sqrt();
             assert!((change - SPREADING).abs() < 1e-9);
             patience.tighten();
-            patience.learn(noise, noise);
+            patience.learn(noise, noise).unwrap();
             let change = patience.eta() * noise.sqrt();
             assert!((change - 0.5 * SPREADING).abs() < 1e-9);
         }
@@ -241,12 +250,12 @@ mod tests {
     #[test]
     fn on_batches_eta_follows_the_noise_and_no_jump_of_it() {
         let mut patience = patience().on_batches(0.05);
-        patience.learn(100.0, 100.0);
+        patience.learn(100.0, 100.0).unwrap();
         assert_eq!(patience.eta(), 0.05 / 100.0);
-        patience.learn(300.0, 300.0);
+        patience.learn(300.0, 300.0).unwrap();
         assert_eq!(patience.eta(), 0.05 / 120.0);
         patience.rejected();
-        patience.learn(120.0, 120.0);
+        patience.learn(120.0, 120.0).unwrap();
         assert_eq!(patience.eta(), 0.5 * 0.05 / 120.0);
     }
 
@@ -254,9 +263,20 @@ mod tests {
     fn a_divergence_that_remains_keeps_eta_small() {
         let mut patience = Patience::new(1.0, 64, 6);
         for _ in 0..100 {
-            patience.learn(14.0, 14.0);
+            patience.learn(14.0, 14.0).unwrap();
         }
         assert!((patience.eta() - 0.01 * 64.0 / 6.0 / 14.0).abs() < 1e-6);
         assert!(patience.memory() > 100.0);
+    }
+
+    #[test]
+    fn squares_that_are_not_finite_are_an_error_after_which_all_is_as_before() {
+        for mut patience in [patience(), patience().on_batches(0.05)] {
+            patience.learn(3.0, 3.0).unwrap();
+            let before = patience.clone();
+            assert!(patience.learn(f64::INFINITY, f64::INFINITY).is_err());
+            assert!(patience.learn(f64::NAN, f64::NAN).is_err());
+            assert_eq!(patience, before);
+        }
     }
 }

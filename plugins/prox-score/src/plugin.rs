@@ -60,6 +60,12 @@ impl Plugin for ProxScore {
         if !(options.step_size.is_finite() && options.step_size > 0.0) {
             return invalid("`step_size` must be positive");
         }
+        if options.inner_steps == 0 || options.gradient_steps == 0 {
+            return invalid("`inner_steps` and `gradient_steps` must be at least 1");
+        }
+        if !(options.tolerance.is_finite() && options.tolerance > 0.0) {
+            return invalid("`tolerance` must be positive");
+        }
         Ok(ProxScore { options })
     }
 }

@@ -81,7 +81,7 @@ impl Running for Exact {
         let moments = ScoreMoments::new(self.gaussian.iterate(), &drawn.noise, &drawn.at);
         let divergence = self.gaussian.score_divergence(&drawn);
         let noise = self.noise(&drawn, &moments).unwrap_or(divergence);
-        self.patience.learn(divergence, noise.min(divergence));
+        self.patience.learn(divergence, noise.min(divergence))?;
         diagnostics.push(("eta", self.patience.eta()));
         let (epochs, length) = (self.gaussian.epochs(), self.gaussian.epoch_length());
         let outcome = match self.solve(&moments) {

@@ -10,12 +10,13 @@ use firebrand::core::{Checkpoint, Keeper};
 
 use super::{FOLDER, ORIGIN, Origin};
 use crate::cli::Failure;
+use crate::cli::output::Output;
 
 /// A checkpoint may take this share of a run's time at most; where it takes longer to write, there are fewer.
 const SHARE: f64 = 0.05;
 
 /// Held by the one process that is at work in the folder. The system lets go of it when the process ends, however it does.
-const LOCK: &str = "lock";
+pub const LOCK: &str = "lock";
 
 /// Checkpoints of one run, in a folder.
 pub struct Kept {
@@ -29,15 +30,17 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Begins checkpoints of a run in the folder of its results, in place of those of an earlier one.
+    /// Begins checkpoints of a run in the folder of its results, in place of an earlier run's and of its results.
     ///
     /// # Errors
     /// A folder that cannot be written to, or in which another process is at work.
-    pub fn begin(results: &Path, origin: &Origin) -> Result<Self, Failure> {
-        let kept = Self::open(results, origin, false)?;
+    pub fn begin(output: &Output, origin: &Origin) -> Result<Self, Failure> {
+        let results = output.folder();
+        let kept = Self::open(results, origin)?;
         // Without what it was asked for, nothing that is left can be taken for a part of the new run.
         absent(fs::remove_file(results.join(ORIGIN))).map_err(|error| kept.unusable(&error))?;
         kept.clear(|name| name != LOCK)?;
+        output.replace()?;
         kept.describe(results, origin)
     }
 
@@ -46,12 +49,12 @@ impl Kept {
     /// # Errors
     /// As of [`begin`](Kept::begin).
     pub fn go_on(results: &Path, origin: &Origin) -> Result<Self, Failure> {
-        let kept = Self::open(results, origin, true)?;
+        let kept = Self::open(results, origin)?;
         kept.clear(|name| name.contains(".tmp"))?;
         kept.describe(results, origin)
     }
 
-    fn open(results: &Path, origin: &Origin, has_start: bool) -> Result<Self, Failure> {
+    fn open(results: &Path, origin: &Origin) -> Result<Self, Failure> {
         let folder = results.join(FOLDER);
         let unusable = |error: &dyn std::fmt::Display| unusable(&folder, error);
         fs::create_dir_all(&folder).map_err(|error| unusable(&error))?;
@@ -64,7 +67,7 @@ impl Kept {
             seconds: origin.plan.checkpoint_seconds,
             written: Instant::now(),
             cost: Duration::ZERO,
-            has_start,
+            has_start: false,
             has_warned: false,
             _lock: lock,
             folder,
@@ -96,12 +99,14 @@ impl Kept {
     ///
     /// # Errors
     /// If it is damaged.
-    pub fn read(&self) -> Result<Option<Checkpoint>, Failure> {
-        match Checkpoint::read(&self.folder) {
-            Ok(checkpoint) => Ok(Some(checkpoint)),
-            Err(ReadCheckpointError::None) => Ok(None),
-            Err(error) => Err(Failure::Usage(format!("cannot resume: {error}"))),
-        }
+    pub fn read(&mut self) -> Result<Option<Checkpoint>, Failure> {
+        let checkpoint = match Checkpoint::read(&self.folder) {
+            Ok(checkpoint) => Some(checkpoint),
+            Err(ReadCheckpointError::None) => None,
+            Err(error) => return Err(Failure::Usage(format!("cannot resume: {error}"))),
+        };
+        self.has_start = checkpoint.is_some();
+        Ok(checkpoint)
     }
 
     /// Removes them all: the run is finished. What cannot be removed is in nobody's way.

@@ -9,7 +9,7 @@ mod kept;
 mod origin;
 mod resumed;
 
-pub use kept::Kept;
+pub use kept::{Kept, LOCK};
 pub use origin::{Origin, Used, inferred, texts};
 pub use resumed::Resumed;
 

@@ -62,7 +62,9 @@ impl Results {
                 let experiment = self.experiment;
                 writeln!(
                     self.csv,
-                    "{experiment},{setting},{algorithm},{seed},{at},{metric},{value:?}"
+                    "{experiment},{},{},{seed},{at},{metric},{value:?}",
+                    field(setting),
+                    field(algorithm)
                 )?;
                 self.rows.push(Row {
                     setting: setting.into(),
@@ -90,7 +92,30 @@ impl Results {
     }
 }
 
+/// A field of a CSV file, in quotes where it has what separates fields (RFC 4180): options have commas.
+fn field(text: &str) -> String {
+    match text.contains([',', '"', '\n']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.into(),
+    }
+}
+
 /// A folder that cannot be written to.
 pub fn cannot_write(folder: &Path, error: &io::Error) -> Failure {
     Failure::Usage(format!("cannot write to {}: {error}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_with_commas_and_quotes_stay_one_field() {
+        assert_eq!(field("advi"), "advi");
+        assert_eq!(
+            field("bam(batch: 4, decay: true)"),
+            "\"bam(batch: 4, decay: true)\""
+        );
+        assert_eq!(field("a(b: \"c\")"), "\"a(b: \"\"c\"\")\"");
+    }
 }

@@ -177,6 +177,10 @@ impl OnDevice {
         for step in &self.steps {
             let value = self.execute(step, &mut values, inputs, draws);
             values[step.node.index()] = Some(value);
+            // Not every kind of node takes its arguments away.
+            for node in &step.last {
+                values[node.index()] = None;
+            }
         }
         let outputs = self.outputs.iter().zip(&self.output_batched);
         outputs

@@ -75,7 +75,7 @@ pub(super) fn binary(kind: Binary, x: Value, y: Value, place: &Place) -> Value {
         }
         Binary::MultiplyLog => {
             let product = x.clone().mul(y.clone().simple(Unary::Log));
-            // Both are zero where their squares' sum is.
+            // Both are zero where the sum of their sizes is.
             let both = x.simple(Unary::Abs).add(y.simple(Unary::Abs)).is(0.0);
             both.select(place.number(0.0), product)
         }

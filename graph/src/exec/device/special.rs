@@ -49,8 +49,6 @@ mod libtorch {
                 // Its own trigamma function has nine digits only: that is the zeta function, too.
                 Unary::Trigamma => Tensor::special_zeta_self_scalar(2.0, &x.tensor),
                 Unary::Polygamma(order) => x.tensor.polygamma(i64::from(order)),
-                Unary::Sigmoid => x.tensor.sigmoid(),
-                Unary::Square => x.tensor.square(),
                 kind => return on_host::<LibTorch>(kind, x),
             };
             TchTensor::new(result)
