@@ -137,6 +137,13 @@ impl Posterior {
             })
             .collect();
         let generator = Generator::new(program, environment, &parameters, &networks);
+        let mut printed = printed;
+        if !generator.left_out().is_empty() {
+            let names = generator.left_out().join("`, `");
+            printed.push(format!(
+                "note: left out, since their sizes are known by running the generated quantities alone: `{names}`; declare them with sizes of data or of parameters"
+            ));
+        }
         let mut parameters = parameters;
         for generated in generator.declared() {
             columns.extend(generated.columns().into_iter().map(|name| Column {

@@ -29,6 +29,10 @@ impl Variable {
         self.offsets.len()
     }
 
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
     /// The variable in some draws: the rows `rows`, of which its columns begin at `start`.
     pub fn of_rows<'a>(
         &self,

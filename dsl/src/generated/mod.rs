@@ -14,7 +14,7 @@ use std::thread::{self, ScopedJoinHandle};
 
 use burn::tensor::Tensor;
 use firebrand_core::{Block, Parameter, TargetError, to_host};
-use firebrand_graph::{Array, Expr};
+use firebrand_graph::{Array, Expr, Shape};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -46,6 +46,8 @@ pub(crate) struct Generator {
     /// The generated quantities whose sizes are known before any draw is, in the order of their columns.
     outputs: Vec<Variable>,
     parameters: Vec<Parameter>,
+    /// The names of the others.
+    left_out: Vec<String>,
 }
 
 /// Draws to extend.
@@ -86,7 +88,7 @@ impl Generator {
             .parameters
             .iter()
             .chain(declarations(&program.transformed_parameters));
-        let inputs = declared
+        let inputs: Vec<Variable> = declared
             .zip(parameters)
             .filter(|(_, parameter)| !parameter.weights)
             .map(|(declaration, parameter)| Variable::new(declaration, &parameter.shape))
@@ -95,6 +97,15 @@ impl Generator {
         for (slot, value) in &environment {
             interpreter.set(*slot, value.clone());
         }
+        // Sizes may be those of parameters, whatever their values.
+        for input in &inputs {
+            interpreter.set(input.slot, unknown(input.shape()));
+        }
+        for (built, slot, _) in networks.iter() {
+            if built.weights() <= MOST_NUMBERS {
+                interpreter.set(slot, unknown(&[built.weights()]));
+            }
+        }
         let root = interpreter.root();
         // Data can be large, and nothing else looks at them again.
         let environment = match program.generated_quantities.as_slice() {
@@ -102,8 +113,10 @@ impl Generator {
             _ => environment,
         };
         let (mut outputs, mut parameters) = (Vec::new(), Vec::new());
+        let mut left_out = Vec::new();
         for declaration in declarations(&program.generated_quantities) {
             let Ok(dims) = interpreter.dims_of(&declaration.type_, &root) else {
+                left_out.push(declaration.name.clone());
                 continue;
             };
             outputs.push(Variable::new(declaration, &dims));
@@ -122,7 +135,13 @@ impl Generator {
             inputs,
             outputs,
             parameters,
+            left_out,
         }
+    }
+
+    /// The names of the generated quantities that no draw will have, since their sizes are not known before there is one.
+    pub(crate) fn left_out(&self) -> &[String] {
+        &self.left_out
     }
 
     /// The generated quantities with their shapes, where sizes are known before any draw is.
@@ -307,6 +326,12 @@ impl Generator {
         }
         Ok(())
     }
+}
+
+/// A variable of this shape, the same for all draws, of whose numbers nothing is known.
+fn unknown(shape: &[usize]) -> Value {
+    let shape: Shape = [1].iter().chain(shape).copied().collect();
+    Value::Real(Array::full(shape, f64::NAN).into())
 }
 
 /// Draws with equal numbers together.

@@ -194,3 +194,27 @@ fn draws_that_are_whole_when_they_are_interrupted_are_kept() {
         Err(TargetError::Interrupted)
     );
 }
+
+#[test]
+fn sizes_may_be_those_of_parameters_and_what_is_left_out_is_said() {
+    let posterior = posterior(
+        "parameters { vector[2] b; }
+         transformed parameters { array[3] vector[2] t = {b, b, b}; }
+         model { b ~ std_normal(); }
+         generated quantities {
+           int M = 3;
+           vector[M] lost = rep_vector(b[1], M);
+           vector[num_elements(b)] of_b = b;
+           matrix[size(t), num_elements(t[1])] of_t = rep_matrix(b[1], 3, 2);
+         }",
+    );
+    let names: Vec<&str> = posterior
+        .generator()
+        .declared()
+        .iter()
+        .map(|generated| generated.name.as_str())
+        .collect();
+    assert_eq!(names, ["M", "of_b", "of_t"]);
+    assert_eq!(posterior.generator().left_out(), ["lost"]);
+    assert!(posterior.printed()[0].contains("`lost`"));
+}
