@@ -186,7 +186,7 @@ impl Posterior {
         &self.generator
     }
 
-    /// What the model printed while it was compiled.
+    /// What the model printed while it was compiled, and which of its generated quantities are left out.
     pub fn printed(&self) -> &[String] {
         &self.printed
     }

@@ -97,13 +97,15 @@ impl Generator {
         for (slot, value) in &environment {
             interpreter.set(*slot, value.clone());
         }
-        // Sizes may be those of parameters, whatever their values.
-        for input in &inputs {
-            interpreter.set(input.slot, unknown(input.shape()));
-        }
-        for (built, slot, _) in networks.iter() {
-            if built.weights() <= MOST_NUMBERS {
-                interpreter.set(slot, unknown(&[built.weights()]));
+        // Sizes may be those of parameters, whatever their values; where nothing is generated, nobody asks for them.
+        if !program.generated_quantities.is_empty() {
+            for input in &inputs {
+                interpreter.set(input.slot, unknown(input.shape()));
+            }
+            for (built, slot, _) in networks.iter() {
+                if built.weights() <= MOST_NUMBERS {
+                    interpreter.set(slot, unknown(&[built.weights()]));
+                }
             }
         }
         let root = interpreter.root();
