@@ -27,6 +27,8 @@ pub struct Patience {
 const BIAS: f64 = 0.01;
 /// The share of a new divergence in the running mean.
 const SHARE: f64 = 0.1;
+/// On batches of rows, what a divergence may be of the usual one without a say in its own step.
+const UNUSUAL: f64 = 100.0;
 
 /// What eta times the noise's divergence may be on batches of rows, where mean and covariance take steps of their own: the variance of the
 /// means about the fixed point, in variances of the approximation.
@@ -117,10 +119,15 @@ impl Patience {
             return Err(StepError::Recoverable(message.into()));
         }
         if let Some(share) = self.on_batches {
-            let first = self.noise == 0.0;
-            self.noise += if first { 1.0 } else { SHARE } * (divergence - self.noise);
-            let (unbiased, least) = (share / self.noise, self.spreading / self.noise.sqrt());
+            if self.noise == 0.0 {
+                self.noise = divergence;
+            }
+            // By the steps before this one: rows far out are seldom on both sides alike, and where they shorten their own steps the others
+            // win.
+            let usual = self.noise.max(divergence / UNUSUAL);
+            let (unbiased, least) = (share / usual, self.spreading / usual.sqrt());
             self.eta = self.limit.min(unbiased.max(least));
+            self.noise += SHARE * (divergence - self.noise);
             return Ok(());
         }
         if divergence > WORSE * self.last_divergence {
@@ -253,10 +260,22 @@ mod tests {
         patience.learn(100.0, 100.0).unwrap();
         assert_eq!(patience.eta(), 0.05 / 100.0);
         patience.learn(300.0, 300.0).unwrap();
+        assert_eq!(patience.eta(), 0.05 / 100.0);
+        patience.learn(120.0, 120.0).unwrap();
         assert_eq!(patience.eta(), 0.05 / 120.0);
         patience.rejected();
         patience.learn(120.0, 120.0).unwrap();
         assert_eq!(patience.eta(), 0.5 * 0.05 / 120.0);
+    }
+
+    #[test]
+    fn on_batches_a_step_has_no_say_in_its_own_eta_unless_it_is_most_unusual() {
+        for (divergence, usual) in [(0.0, 100.0), (9e3, 100.0), (3e4, 300.0)] {
+            let mut patience = patience().on_batches(0.05);
+            patience.learn(100.0, 100.0).unwrap();
+            patience.learn(divergence, divergence).unwrap();
+            assert_eq!(patience.eta(), 0.05 / usual);
+        }
     }
 
     #[test]
