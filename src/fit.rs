@@ -8,9 +8,9 @@ use firebrand_core::diagnostics::{
 };
 use firebrand_core::record::{PluginRecord, Request};
 use firebrand_core::{
-    Checkpoint, ChoiceError, Chosen, Counted, Counters, Draws, Ended, Family, Fit, FitOptions,
-    Inference, InferenceError, Keeper, Moment, Stop, Surroundings, Target, TargetError, fit_within,
-    registry,
+    Batches, Checkpoint, ChoiceError, Chosen, Counted, Counters, Draws, Ended, Family, Fit,
+    FitOptions, Inference, InferenceError, Keeper, Moment, Stop, Surroundings, Target, TargetError,
+    fit_within, registry,
 };
 use thiserror::Error;
 
@@ -257,11 +257,16 @@ impl Ready<'_> {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let stop = Stop::new(cancelled, deadline);
         let target = Counted::new(self.target, &counters).until(stop);
+        let seed = self.options.seed;
+        // A fit has run on these: they can be drawn.
+        let minibatch = self.options.minibatch.as_ref();
+        let batches = minibatch.and_then(|minibatch| Batches::of(&target, minibatch, seed).ok());
         match diagnose(
             &target,
             fit.approximation.as_ref(),
             &self.diagnosis,
-            self.options.seed,
+            batches.as_ref(),
+            seed,
         ) {
             Ok(diagnosis) => {
                 let verdict = judge(&fit.ended, &fit.start.agreement, &diagnosis);

@@ -285,6 +285,35 @@ fn terms_in_which_rows_meet_are_refused_where_they_stand() {
     is_refused(network, lagged, "y[n] ~ normal", mixes);
 }
 
+#[test]
+fn what_a_model_does_from_so_many_rows_on_is_refused() {
+    let mixes = "no sum over the rows of N";
+    for count in ["N > 30", "N > 10", "N > 3", "sum(y) > 40", "max(x) > 0.95"] {
+        let twice = format!("target += ({count} ? 2 : 1) * normal_lpdf(y | mu, sigma);");
+        is_refused("", &twice, "target +=", mixes);
+        let branches = format!("if ({count}) y ~ normal(mu, sigma); else y ~ normal(mu, 2);");
+        is_refused("", &branches, "y ~ normal", mixes);
+    }
+}
+
+#[test]
+fn so_is_what_rows_are_rejected_for_together_and_not_each() {
+    let rejects = "rejects some rows of N by themselves and not together";
+    for condition in ["N < 20", "sum(y) < 10", "N > 30", "mu > 0.1 * N"] {
+        let statements =
+            format!("if ({condition}) reject(\"so many rows\"); y ~ normal(mu, sigma);");
+        is_refused("", &statements, "int N;", rejects);
+    }
+    for condition in ["y[n] < -100", "mu > 1 + square(y[n])"] {
+        keeps_every_identity(&with_statements(
+            "",
+            &format!(
+                "for (n in 1:N) {{ if ({condition}) reject(\"a row\"); y[n] ~ normal(mu, sigma); }}"
+            ),
+        ));
+    }
+}
+
 /// So many rows that few of them, at random, never meet: they are refused as a few are.
 #[test]
 fn rows_that_meet_seldom_among_very_many_are_refused() {

@@ -172,6 +172,35 @@ impl Batches {
         self.rows(rows)
     }
 
+    /// Rows that together are all of them, in some order: two batches, and the rest in as many parts as a start is sought on. Each has the
+    /// share of its rows, by which its density averages to that of all.
+    pub fn parts(&self) -> impl Iterator<Item = (Batch, f64)> {
+        let total = self.plate.rows;
+        let order = self.shuffled(u64::MAX);
+        let long = FEWEST_START_ROWS.max(START_BATCHES.saturating_mul(self.size));
+        let mut done = 0;
+        std::iter::from_fn(move || {
+            let length = match done < 2 * self.size {
+                true => self.size,
+                false => long,
+            };
+            let part = &order[done..total.min(done + length)];
+            done += part.len();
+            let mut rows: Vec<usize> = part.iter().map(|row| *row as usize).collect();
+            rows.sort_unstable();
+            let share = rows.len() as f64 / total as f64;
+            (!rows.is_empty()).then(|| (self.rows(rows), share))
+        })
+    }
+
+    /// How many rows a batch has, and of what.
+    pub fn minibatch(&self) -> Minibatch {
+        Minibatch {
+            plate: self.plate.name.clone(),
+            size: self.size,
+        }
+    }
+
     fn rows(&self, rows: Vec<usize>) -> Batch {
         Batch::Rows {
             plate: self.plate.name.clone(),

@@ -9,10 +9,12 @@ use super::whitening::Whitening;
 use crate::family::{Approximation, FamilyError};
 use crate::placement::{to_host, to_mat};
 use crate::randomness::{Stream, noise};
-use crate::target::{Batch, Constrained, Target};
+use crate::target::{Batch, Constrained, Evaluation, Target, TargetError};
 
 /// Numbers that the draws of a block have, about: 16 megabytes.
 pub const BLOCK_NUMBERS: usize = 1 << 21;
+/// Draws that are evaluated together at most: where rows are many, a thousand would take a long while.
+const EVALUATED_AT_ONCE: usize = 256;
 /// Numbers of all draws whose scores are compared: where there are more, some of the coordinates are.
 const COMPARED_NUMBERS: usize = 1 << 23;
 /// Coordinates that are compared at most: of a million, so many say what all would.
@@ -147,7 +149,7 @@ impl Drawn {
         theta: &Tensor<2>,
         log_base: Vec<f64>,
     ) -> Result<Scores, DiagnosisError> {
-        let at = target.log_density_and_score(theta, &Batch::Full)?;
+        let at = evaluate(target, theta)?;
         let log_q = to_host(&approximation.log_prob(theta)?);
         let log_p = to_host(&at.log_density);
         let ratio = |(p, q): (&f64, &f64)| match p.is_finite() {
@@ -169,6 +171,26 @@ impl Drawn {
             valid: at.valid,
         })
     }
+}
+
+/// Log densities and scores, of some draws after the others: between them the check can be ended.
+fn evaluate(target: &dyn Target, theta: &Tensor<2>) -> Result<Evaluation, TargetError> {
+    let parts = theta.clone().split(EVALUATED_AT_ONCE, 0);
+    let parts = parts
+        .iter()
+        .map(|part| target.log_density_and_score(part, &Batch::Full));
+    let (mut log_density, mut score, mut valid) = (Vec::new(), Vec::new(), Vec::new());
+    for part in parts {
+        let part = part?;
+        log_density.push(part.log_density);
+        score.push(part.score);
+        valid.extend(part.valid);
+    }
+    Ok(Evaluation {
+        log_density: Tensor::cat(log_density, 0),
+        score: Tensor::cat(score, 0),
+        valid,
+    })
 }
 
 /// The coordinates whose scores are compared: all, or in very many dimensions as many as there is room for, evenly spaced.

@@ -4,6 +4,7 @@
 //! and pass bad ones whose missing mass no draw shows; so the verdict also rests on short Markov chains that start at
 //! the approximation's draws, on Stein residuals, and on whether independent starts agree.
 
+mod batches;
 mod blocks;
 mod drift;
 mod moments;
@@ -12,6 +13,7 @@ mod stein;
 mod verdict;
 mod whitening;
 
+pub use batches::SumOverBatches;
 pub use drift::{Baseline, Drift, drift};
 pub use moments::{MomentError, MomentErrors, Moments};
 pub use psis::{Smoothed, smooth};
@@ -25,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::family::{Approximation, FamilyError};
+use crate::minibatch::Batches;
 use crate::panics::{Panic, caught};
 use crate::placement::into_host;
 use crate::resample::systematic;
@@ -80,6 +83,9 @@ pub struct Diagnosis {
     pub scores: Option<ScoreComparison>,
     /// What Markov chains found that start at draws of q; `None` if their budget did not allow any.
     pub drift: Option<Drift>,
+    /// For a fit on minibatches, what they say of the log density.
+    #[serde(default)]
+    pub batches: Option<SumOverBatches>,
 }
 
 /// Why a fit could not be checked.
@@ -102,7 +108,7 @@ impl From<Panic> for DiagnosisError {
     }
 }
 
-/// Measures an approximation against its target. The same seed gives the same numbers.
+/// Measures an approximation against its target; if it was fitted on minibatches, those too. The same seed gives the same numbers.
 ///
 /// # Errors
 /// If either cannot be evaluated at all, or panics.
@@ -110,9 +116,19 @@ pub fn diagnose(
     target: &dyn Target,
     approximation: &dyn Approximation,
     options: &DiagnosisOptions,
+    batches: Option<&Batches>,
     seed: u64,
 ) -> Result<Diagnosis, DiagnosisError> {
-    let work = || measure(target, approximation, options, seed);
+    let work = || {
+        let batches = batches
+            .map(|batches| SumOverBatches::measure(target, approximation, batches, seed))
+            .transpose()?;
+        let diagnosis = measure(target, approximation, options, seed)?;
+        Ok(Diagnosis {
+            batches,
+            ..diagnosis
+        })
+    };
     caught(work, DiagnosisError::from)
 }
 
@@ -202,6 +218,7 @@ fn measure(
         by_weights,
         scores,
         drift,
+        batches: None,
     })
 }
 
@@ -241,7 +258,7 @@ mod tests {
 
     fn diagnosis(q: &Independent) -> Diagnosis {
         let target = GaussianTarget::standard(3);
-        diagnose(&target, q, &DiagnosisOptions::default(), 1).unwrap()
+        diagnose(&target, q, &DiagnosisOptions::default(), None, 1).unwrap()
     }
 
     #[test]

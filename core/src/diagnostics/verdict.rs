@@ -11,8 +11,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Diagnosis, Drift, MomentError, MomentErrors};
+use super::{Diagnosis, Drift, MomentError, MomentErrors, SumOverBatches};
 use crate::driver::Ended;
+use crate::minibatch::Minibatch;
 use crate::start::Agreement;
 
 /// An error of a mean, in posterior standard deviations, from which a fit is bad.
@@ -96,6 +97,7 @@ pub fn judge(ended: &Ended, agreement: &Agreement, diagnosis: &Diagnosis) -> Ver
     charges.of_the_run(ended);
     charges.of_starts(agreement);
     charges.of_draws(diagnosis);
+    charges.of_batches(diagnosis.batches.as_ref());
     let weights_usable = diagnosis.k_hat < USABLE_K_HAT;
     if weights_usable {
         charges.of_moments(&diagnosis.by_weights, "by importance weights");
@@ -157,6 +159,15 @@ impl Charges {
             self.bad.push(clause);
         } else if diagnosis.invalid > INVALID.0 {
             self.care.push(clause);
+        }
+    }
+
+    fn of_batches(&mut self, batches: Option<&SumOverBatches>) {
+        if let Some(sum) = batches.filter(|sum| sum.differs()) {
+            let Minibatch { plate, size } = &sum.minibatch;
+            self.bad.push(format!(
+                "at its draws the log density is no sum over the rows of {plate}, so batches of {size} say little of it: leave minibatches out"
+            ));
         }
     }
 
@@ -239,6 +250,7 @@ mod tests {
                 chains: 512,
                 transitions: 20,
             }),
+            batches: None,
         }
     }
 
@@ -285,6 +297,20 @@ mod tests {
             verdict(&diagnosis),
             "use with care: the mean of tau is off by 0.25 posterior sd, by Markov chains from its draws"
         );
+    }
+
+    #[test]
+    fn a_log_density_that_is_no_sum_over_its_batches_is_never_trusted() {
+        let mut diagnosis = good();
+        for (difference, is_trusted) in [(1e-9, true), (1e-3, false), (f64::INFINITY, false)] {
+            diagnosis.batches = Some(SumOverBatches {
+                minibatch: "N=32".parse().unwrap(),
+                difference,
+                rounding: 1e-6,
+            });
+            assert_eq!(verdict(&diagnosis) == "trustworthy", is_trusted);
+        }
+        assert!(verdict(&diagnosis).contains("no sum over the rows of N"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub mod number;
 mod tensors;
 
 pub use approximation::{RestoreError, SavedApproximation};
-pub use atomic::{WriteError, write_atomically};
+pub use atomic::{WriteError, is_temporary_of, write_atomically};
 pub use checkpoint::{ReadCheckpointError, STATE as CHECKPOINT_STATE};
 pub use csv::{CsvHeader, write_draws, write_quantities, write_trace};
 
@@ -194,7 +194,7 @@ mod tests {
             chains: 0,
             ..DiagnosisOptions::default()
         };
-        let mut diagnosis = diagnose(&target, fit.approximation.as_ref(), &few, 1).unwrap();
+        let mut diagnosis = diagnose(&target, fit.approximation.as_ref(), &few, None, 1).unwrap();
         diagnosis.k_hat = f64::NEG_INFINITY;
         let verdict = judge(&fit.ended, &fit.start.agreement, &diagnosis);
         RunRecord {

@@ -3,7 +3,8 @@
 //! A statement's contribution T is a sum over rows, and a part that belongs to none, if and only if `T(A and B) - T(0) = (T(A) - T(0)) +
 //! (T(B) - T(0))` for all sets of rows A and B without a common row. It is evaluated on a few such sets, at random points, statement by statement; a
 //! contribution in which rows meet, or that depends on how many there are or where they stand, breaks it at all points but
-//! exceptional ones.
+//! exceptional ones. In the same way what a model requires, and rejects a draw without, must be required of A and B exactly where it is
+//! of one of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,17 +12,18 @@ use firebrand_core::{Normals, Stream, generator};
 use firebrand_graph::{Expr, Graph, Options, Program};
 use rand::seq::SliceRandom;
 
-use super::Plated;
+use super::{Plated, met};
 use crate::diagnostics::Diagnostic;
+use crate::library::Requirement;
 use crate::stage::Term;
 use crate::syntax::Span;
 
 /// Points at which contributions are compared; those outside the support do not count.
 const POINTS: usize = 16;
-/// Rows in each of two sets: few, to see what each row does, and more, for what few rows do not do.
-const SIZES: [(usize, usize); 3] = [(1, 1), (2, 3), (40, 57)];
-/// Rows next to each other that are tried.
-const NEAR: usize = 100;
+/// Rows in each of two sets of different sizes, so that more than their mean matters.
+const UNEQUAL: (usize, usize) = (2, 3);
+/// Rows that are tried together where all have too many numbers; and rows next to each other.
+const SOME: usize = 100;
 /// All rows are taken where they have at most so many numbers.
 const MOST_NUMBERS: usize = 1 << 20;
 /// Numbers in points that are tried together.
@@ -57,24 +59,27 @@ pub(super) fn check(plated: &Plated) -> Result<BTreeSet<Span>, Vec<Diagnostic>> 
 
 /// Sets of rows, and how many of each are the first part.
 ///
-/// All rows are one of them, if they are not too many. Otherwise rows at random would seldom be those that meet: so there are some
-/// that are next to each other, and some that an int of the data, such as the number of a group, says the same of.
+/// From all rows, if they are not too many, or else from some at random, each set is half of the one before, down to two rows: a model that
+/// does something else once there are more than so many rows does not do so on both sides of every step. Among some at random would seldom
+/// be those that meet: so there are some that are next to each other, and some that an int of the data, such as the number of a group, says
+/// the same of.
 fn sets(plated: &Plated) -> Vec<(Vec<usize>, usize)> {
     let rows = plated.rows();
     let mut rng = generator(SEED, STREAM, 0);
     let mut order: Vec<usize> = (0..rows).collect();
     order.shuffle(&mut rng);
+    let all = plated.variables.numbers() <= MOST_NUMBERS;
     let mut sets = Vec::new();
-    for (a, b) in SIZES.into_iter().filter(|(a, b)| a + b <= rows) {
+    let mut size = if all { rows } else { SOME.min(rows) };
+    while size > 1 {
         order.rotate_left(rows / 3);
-        sets.push((order[..a + b].to_vec(), a));
+        sets.push((order[..size].to_vec(), size / 2));
+        size = size.div_ceil(2);
     }
-    if rows < 2 {
-        return sets;
+    if UNEQUAL.0 + UNEQUAL.1 <= rows {
+        sets.push((order[..UNEQUAL.0 + UNEQUAL.1].to_vec(), UNEQUAL.0));
     }
-    if plated.variables.numbers() <= MOST_NUMBERS {
-        order.rotate_left(rows / 3);
-        sets.push((order, rows / 2));
+    if all || rows < 2 {
         return sets;
     }
     let in_order: Vec<usize> = (0..rows).collect();
@@ -85,7 +90,7 @@ fn sets(plated: &Plated) -> Vec<(Vec<usize>, usize)> {
     }));
     for order in orders {
         let mut near = order[rows / 3..].to_vec();
-        near.truncate(NEAR);
+        near.truncate(SOME);
         near.shuffle(&mut rng);
         let first = near.len() / 2;
         sets.push((near, first));
@@ -100,21 +105,27 @@ fn compare(plated: &Plated, sets: [&[usize]; 3]) -> Result<Vec<(Span, bool)>, Ve
     let mut note = |Term { value, span }: Term, times: f64, set: usize| {
         by_statement.entry(span).or_default()[set].push((value, times));
     };
+    let mut required = Vec::with_capacity(sets.len());
     for (set, rows) in sets.iter().enumerate() {
         let ran = plated
             .base
             .run_in(graph, &plated.program, &plated.variables, rows)?;
         graph = ran.graph;
         ran.terms.into_iter().for_each(|term| note(term, 1.0, set));
+        required.push(ran.requirements);
     }
     for (term, times) in &plated.base.terms {
         note(term.clone(), *times, 3);
     }
     by_statement.retain(|_, sums| !is_same(sums));
-    if by_statement.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut totals = Vec::new();
+    let mut totals: Vec<Expr> = required
+        .iter()
+        .map(|requirements| {
+            let met = met(&mut graph, requirements);
+            graph.reshape(&met, &[1])
+        })
+        .collect();
+    let conditions = totals.len();
     for sums in by_statement.values() {
         for terms in sums {
             let mut total = Expr::scalar(0.0);
@@ -127,9 +138,14 @@ fn compare(plated: &Plated, sets: [&[usize]; 3]) -> Result<Vec<(Span, bool)>, Ve
     }
     let found = evaluate(&mut graph, &totals, plated.base.dimension);
     let (mut refused, mut without_rows) = (Vec::new(), Vec::new());
+    let is_met = |point: usize, set: usize| found[point * totals.len() + set] != 0.0;
+    if !(0..POINTS).all(|point| is_met(point, 0) == (is_met(point, 1) && is_met(point, 2))) {
+        refused.push(rejecting(plated, &required));
+    }
     for (statement, span) in by_statement.keys().enumerate() {
         let at = |point: usize| -> [f64; 4] {
-            std::array::from_fn(|set| found[point * totals.len() + 4 * statement + set])
+            let first = point * totals.len() + conditions + 4 * statement;
+            std::array::from_fn(|set| found[first + set])
         };
         let points: Vec<[f64; 4]> = (0..POINTS)
             .map(at)
@@ -207,6 +223,24 @@ fn mixing(span: Span, plate: &str) -> Diagnostic {
     )
     .label("here rows meet, or it matters how many they are or where they stand")
     .help("leave minibatches out, or compute what needs all rows in transformed data")
+}
+
+fn rejecting(plated: &Plated, required: &[Vec<Requirement>]) -> Diagnostic {
+    let never_met = |requirement: &&Requirement| {
+        let met = requirement.met.as_data();
+        met.is_some_and(|met| met.data().contains(&0.0))
+    };
+    let what = match required.iter().flatten().find(never_met) {
+        Some(Requirement { message, .. }) => format!(": {message}"),
+        None => String::new(),
+    };
+    let plate = plated.name();
+    Diagnostic::error(
+        plated.variables.declared_at(&plated.program),
+        format!("the model rejects some rows of {plate} by themselves and not together, or the other way round, so it cannot be fitted on some of them{what}"),
+    )
+    .label("a minibatch was asked of this")
+    .help("leave minibatches out, or check the data in transformed data, which see all rows")
 }
 
 fn unseen(span: Span, plate: &str) -> Diagnostic {

@@ -10,6 +10,7 @@ use crate::diagnostics::{Diagnostic, suggest};
 use crate::hir::{self, Declaration, Element, Expression, ExpressionKind, Slot};
 use crate::stage::{Built, Interpreter};
 use crate::stager::declarations;
+use crate::syntax::Span;
 use crate::types::Type;
 use crate::value::{Ints, Value};
 
@@ -59,9 +60,8 @@ impl Variables {
             _ => 0,
         };
         let unusable = |why: String| {
-            let declaration = program.data.iter().find(|d| d.slot == size);
-            let span = declaration.map(|d| d.span).unwrap_or_default();
-            Diagnostic::error(span, why).label("a minibatch was asked of this")
+            Diagnostic::error(declared_at(program, size), why)
+                .label("a minibatch was asked of this")
         };
         if rows == 0 {
             let why = format!("{name} is 0, so there are no rows to draw a minibatch from");
@@ -112,6 +112,11 @@ impl Variables {
     /// Has the program call other networks of the same sizes.
     pub fn set_networks(&mut self, networks: Arc<Vec<Built>>) {
         self.networks = networks;
+    }
+
+    /// Where the size is declared.
+    pub fn declared_at(&self, program: &hir::Program) -> Span {
+        declared_at(program, self.size)
     }
 
     /// How many rows there are.
@@ -224,6 +229,11 @@ pub(super) fn stays_in_file(program: &hir::Program, declaration: &Declaration, n
         && !declarations
             .into_iter()
             .any(|other| declares_with(other, slot))
+}
+
+fn declared_at(program: &hir::Program, size: Slot) -> Span {
+    let declaration = program.data.iter().find(|d| d.slot == size);
+    declaration.map(|d| d.span).unwrap_or_default()
 }
 
 /// The slot of the data variable of that name, if it is a single int.

@@ -152,8 +152,13 @@ fn elbo(inference: &dyn Inference, family: &dyn Family) -> f64 {
     let target = banana();
     let fit = fit(&target, inference, family, &FitOptions::default()).unwrap();
     let options = firebrand_core::diagnostics::DiagnosisOptions::default();
-    let diagnosis =
-        firebrand_core::diagnostics::diagnose(&target, fit.approximation.as_ref(), &options, 9);
+    let diagnosis = firebrand_core::diagnostics::diagnose(
+        &target,
+        fit.approximation.as_ref(),
+        &options,
+        None,
+        9,
+    );
     diagnosis.unwrap().elbo
 }
 
