@@ -5,6 +5,7 @@ mod pickle;
 mod pytorch;
 mod safetensors;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -34,10 +35,11 @@ trait Tensors {
 /// All weights of a network in their order, out of a file: safetensors, or what PyTorch's `torch.save` writes.
 ///
 /// A tensor may have a longer name in the file, `model.fc.weight` for `fc.weight`, if there is only one such, or the reference
-/// names `model`. Tensors that the network has not are ignored.
+/// names `model`. Tensors that the network has not are ignored, but for those of modules that it has, or has fewer of.
 ///
 /// # Errors
-/// A sentence on a file that cannot be read, or lacks one of the tensors, or has it in another shape.
+/// A sentence on a file that cannot be read, or lacks one of the tensors, or has it in another shape or with numbers that are not finite, or
+/// that has those of a larger network.
 pub(crate) fn read_weights(
     reference: &Reference,
     tensors: &[WeightTensor],
@@ -83,6 +85,7 @@ fn collect(
     there.sort_unstable();
     let mut weights = Vec::with_capacity(tensors.iter().map(WeightTensor::size).sum());
     let mut missing = Vec::new();
+    let mut taken = BTreeSet::new();
     for tensor in tensors {
         let name = match &reference.name {
             Some(before) => format!("{before}.{}", tensor.name),
@@ -110,26 +113,84 @@ fn collect(
                 tensor.name, tensor.shape
             ));
         }
-        let numbers = read.numbers(found);
-        weights
-            .extend(numbers.map_err(|problem| format!("`{}` in {file} {problem}", tensor.name))?);
+        let wrong = |problem: String| format!("`{}` in {file} {problem}", tensor.name);
+        let numbers = read.numbers(found).map_err(wrong)?;
+        if let Some(number) = numbers.iter().find(|number| !number.is_finite()) {
+            return Err(wrong(format!(
+                "has the number {number}, and no run can begin there"
+            )));
+        }
+        weights.extend(numbers);
+        taken.insert(found);
     }
     if missing.is_empty() {
-        return Ok(weights);
+        let left = left_over(&there, &taken, tensors);
+        if left.is_empty() {
+            return Ok(weights);
+        }
+        return Err(format!(
+            "{file} has {}, which the network has not: they are of a larger one, so declare it as large",
+            some_of(&left)
+        ));
     }
-    let more = match missing.len().saturating_sub(MOST_NAMES) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    missing.truncate(MOST_NAMES);
     let has = match there.first() {
         None => "no tensors".into(),
         Some(first) => format!("{} tensors, such as `{first}`", there.len()),
     };
     Err(format!(
-        "{file} has no tensor `{}`{more}; it has {has}",
-        missing.join("`, `")
+        "{file} has no tensor {}; it has {has}",
+        some_of(&missing)
     ))
+}
+
+/// Names in a sentence, the first few of them.
+fn some_of(names: &[impl AsRef<str>]) -> String {
+    let first = names.iter().take(MOST_NAMES);
+    let first: Vec<String> = first.map(|name| format!("`{}`", name.as_ref())).collect();
+    let more = match names.len().saturating_sub(MOST_NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    first.join(", ") + &more
+}
+
+/// The weights and biases of modules that are called as those of the network are, but for numbers, and that it has not: without them it
+/// would be another network than that of the file.
+fn left_over<'n>(
+    there: &[&'n str],
+    taken: &BTreeSet<&str>,
+    tensors: &[WeightTensor],
+) -> Vec<&'n str> {
+    let own: BTreeSet<String> = tensors
+        .iter()
+        .map(|t| without_numbers(module(&t.name)))
+        .collect();
+    let before: BTreeSet<&str> = taken
+        .iter()
+        .flat_map(|name| tensors.iter().filter_map(|t| name.strip_suffix(&*t.name)))
+        .collect();
+    let is_learned = |name: &str| name.ends_with("weight") || name.ends_with("bias");
+    let is_left = |name: &&&str| {
+        let mut within = before.iter().filter_map(|before| name.strip_prefix(before));
+        !taken.contains(**name)
+            && is_learned(name)
+            && within.any(|name| own.contains(&without_numbers(module(name))))
+    };
+    there.iter().filter(is_left).copied().collect()
+}
+
+/// The path of the module that a tensor belongs to.
+fn module(tensor: &str) -> &str {
+    tensor.rsplit_once('.').map_or("", |(module, _)| module)
+}
+
+/// A path with the same sign for all numbers.
+fn without_numbers(path: &str) -> String {
+    let parts = path.split(|c: char| c.is_ascii_digit());
+    parts
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("#")
 }
 
 /// The tensor of this name, or else those whose names end with it.
