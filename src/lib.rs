@@ -37,7 +37,7 @@ pub use compile::compile;
 pub use device::{DeviceError, DeviceName};
 pub use firebrand_core::diagnostics::{Diagnosis, DiagnosisOptions, Verdict};
 pub use firebrand_core::{Draws, Ended, FitOptions, Placement, Target};
-pub use firebrand_dsl::{Data, Model, Posterior};
+pub use firebrand_dsl::{Data, First, Model, Posterior};
 pub use fit::{Event, FitError, Fitting, Keeping, Ready, fit};
 pub use fitted::Fitted;
 pub use summary::{Quantity, summarize};

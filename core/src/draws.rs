@@ -9,7 +9,7 @@ use crate::panics::{Panic, caught};
 use crate::placement::{to_host, to_mat};
 use crate::randomness::{Stream, generator, noise};
 use crate::resample::systematic;
-use crate::target::{Batch, Constrained, Target};
+use crate::target::{Batch, Constrained, Joined, Target};
 
 /// Equally weighted draws of an approximation, and what the target says of them. On the unconstrained scale they are those of
 /// [`points`].
@@ -51,18 +51,16 @@ impl Draws {
             log_q: Vec::with_capacity(count),
             constrained: Constrained::default(),
         };
+        let mut joined = Joined::default();
         for (step, first) in (0..count).step_by(block).enumerate() {
             let step = step as u64;
             let theta = points(approximation, block.min(count - first), seed, step)?;
             let density = target.log_density(&theta, &Batch::Full)?;
             all.log_density.extend(to_host(&density.log_density));
             all.log_q.extend(to_host(&approximation.log_prob(&theta)?));
-            let table = target.constrain(&theta, seed_of_block(seed, step))?;
-            match step {
-                0 => all.constrained = table,
-                _ => all.constrained.values.extend(table.values),
-            }
+            joined.push(target.constrain(&theta, seed_of_block(seed, step)))?;
         }
+        all.constrained = joined.finish()?;
         Ok(all)
     }
 }

@@ -68,6 +68,6 @@ pub use stop::{Stop, StopReason};
 pub use suggest::nearest;
 pub use target::{
     Batch, Block, Column, Constrained, Counted, Counters, Counts, Density, Evaluation, FnTarget,
-    GaussianTarget, Parameter, Plate, Target, TargetError,
+    GaussianTarget, Joined, Parameter, Plate, Target, TargetError,
 };
 pub use trace::{Trace, TraceRow};

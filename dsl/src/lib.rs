@@ -22,5 +22,6 @@ mod validity;
 pub mod value;
 
 pub use data::{Data, DataError};
+pub use generated::First;
 pub use model::{CompileError, Model, Report};
 pub use posterior::{Posterior, Size};

@@ -14,7 +14,7 @@ use firebrand_graph::{Expr, NodeId, Op, Program};
 
 use crate::data::{Data, bind};
 use crate::diagnostics::Diagnostic;
-use crate::generated::Generator;
+use crate::generated::{First, Generator};
 use crate::hir;
 use crate::plate::{Outputs, Plated, stays_in_file};
 use crate::stage::Interpreter;
@@ -228,18 +228,25 @@ impl Posterior {
     /// are whole by then.
     ///
     /// # Errors
-    /// A `theta` of another dimension, and generated quantities that no draw has.
+    /// A `theta` of another dimension.
     pub fn constrain_first(
         &self,
         theta: &Tensor<2>,
         seed: u64,
         cancelled: &AtomicBool,
-    ) -> Result<(Constrained, usize), TargetError> {
+    ) -> Result<First, TargetError> {
         let draws = self.check(theta)?;
         let values = self.constrained(theta, draws)?;
-        let (values, whole) = self.generator.extend(values, theta, seed, cancelled)?;
+        let extended = self.generator.extend(values, theta, seed, cancelled)?;
         let columns = self.columns.clone();
-        Ok((Constrained { columns, values }, whole))
+        Ok(First {
+            draws: Constrained {
+                columns,
+                values: extended.rows,
+            },
+            count: extended.draws,
+            rejected: extended.rejected,
+        })
     }
 
     fn check(&self, theta: &Tensor<2>) -> Result<usize, TargetError> {
@@ -387,11 +394,11 @@ impl Target for Posterior {
         seed: u64,
         cancelled: &AtomicBool,
     ) -> Result<Constrained, TargetError> {
-        let (table, whole) = self.constrain_first(theta, seed, cancelled)?;
-        if whole < theta.dims()[0] {
+        let first = self.constrain_first(theta, seed, cancelled)?;
+        if first.count < theta.dims()[0] {
             return Err(TargetError::Interrupted);
         }
-        Ok(table)
+        first.unless_rejected()
     }
 
     fn constrain_parameters(&self, theta: &Tensor<2>) -> Result<Constrained, TargetError> {

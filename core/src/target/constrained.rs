@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::TargetError;
+
 /// The part of a model that declares a quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -161,6 +163,57 @@ impl Constrained {
     }
 }
 
+/// Draws that are made some after the others, as one table.
+#[derive(Debug, Default)]
+pub struct Joined {
+    table: Constrained,
+    /// Why the draws so far were rejected, if all of them were.
+    because: Option<String>,
+    any: bool,
+}
+
+impl Joined {
+    /// Adds some draws; with NaN in the place of what was generated where all of them were rejected.
+    ///
+    /// # Errors
+    /// Those of the draws but [`TargetError::Rejected`].
+    pub fn push(&mut self, draws: Result<Constrained, TargetError>) -> Result<(), TargetError> {
+        let more = match draws {
+            Ok(draws) => {
+                (self.any, self.because) = (true, None);
+                draws
+            }
+            Err(TargetError::Rejected { because, draws }) => {
+                if !self.any {
+                    self.because.get_or_insert(because);
+                }
+                *draws
+            }
+            Err(error) => return Err(error),
+        };
+        if self.table.columns.is_empty() {
+            self.table = more;
+        } else {
+            self.table.values.extend(more.values);
+        }
+        Ok(())
+    }
+
+    /// All of them.
+    ///
+    /// # Errors
+    /// [`TargetError::Rejected`] if every one was.
+    pub fn finish(self) -> Result<Constrained, TargetError> {
+        match self.because {
+            None => Ok(self.table),
+            Some(because) => Err(TargetError::Rejected {
+                because,
+                draws: Box::new(self.table),
+            }),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,5 +260,39 @@ mod tests {
         assert_eq!(table.row(1), [3., 4.]);
         assert_eq!(table.column(1), [2., 4., 6.]);
         assert_eq!(table.position("b"), Some(1));
+    }
+
+    #[test]
+    fn draws_that_were_all_rejected_are_there_beside_others_and_an_error_alone() {
+        let one = |value: f64| Constrained {
+            columns: vec![Column {
+                name: "y".into(),
+                block: Block::GeneratedQuantities,
+            }],
+            values: vec![value],
+        };
+        let rejected = || {
+            Err(TargetError::Rejected {
+                because: "no".into(),
+                draws: Box::new(one(f64::NAN)),
+            })
+        };
+        for order in [[true, false], [false, true]] {
+            let mut joined = Joined::default();
+            for is_rejected in order {
+                let draws = if is_rejected {
+                    rejected()
+                } else {
+                    Ok(one(1.0))
+                };
+                joined.push(draws).unwrap();
+            }
+            assert_eq!(joined.finish().unwrap().draws(), 2);
+        }
+        let mut joined = Joined::default();
+        joined.push(rejected()).unwrap();
+        joined.push(rejected()).unwrap();
+        let error = joined.finish().unwrap_err();
+        assert_eq!(error.to_string(), "no");
     }
 }

@@ -5,7 +5,7 @@ mod counted;
 mod function;
 mod gaussian;
 
-pub use constrained::{Block, Column, Constrained, Parameter};
+pub use constrained::{Block, Column, Constrained, Joined, Parameter};
 pub use counted::{Counted, Counters, Counts};
 pub use function::FnTarget;
 pub use gaussian::GaussianTarget;
@@ -86,6 +86,14 @@ pub enum TargetError {
     /// The model itself failed, in its own words.
     #[error("{0}")]
     Model(String),
+    /// Generated quantities went wrong in every draw.
+    #[error("{because}")]
+    Rejected {
+        /// How, in the model's own words, in one of them.
+        because: String,
+        /// The draws, with NaN in the place of what could not be generated.
+        draws: Box<Constrained>,
+    },
 }
 
 /// An unnormalised log density on R^D. Draws lead: points are `[S, D]`, for any S.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
 use burn::tensor::Tensor;
-use firebrand_core::{Block, Parameter, TargetError, to_host};
+use firebrand_core::{Block, Constrained, Parameter, TargetError, to_host};
 use firebrand_graph::{Array, Expr, Shape};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -48,6 +48,43 @@ pub(crate) struct Generator {
     parameters: Vec<Parameter>,
     /// The names of the others.
     left_out: Vec<String>,
+}
+
+/// The first of some draws on the model's scale.
+#[derive(Debug)]
+pub struct First {
+    /// All that the model computes of them, with NaN in the place of what could not be generated.
+    pub draws: Constrained,
+    /// How many they are; also where there are no columns.
+    pub count: usize,
+    /// What generated quantities did wrong in one of them, if none was spared.
+    pub rejected: Option<String>,
+}
+
+impl First {
+    /// The draws.
+    ///
+    /// # Errors
+    /// [`TargetError::Rejected`] if none was spared.
+    pub fn unless_rejected(self) -> Result<Constrained, TargetError> {
+        match self.rejected {
+            None => Ok(self.draws),
+            Some(because) => Err(TargetError::Rejected {
+                because,
+                draws: Box::new(self.draws),
+            }),
+        }
+    }
+}
+
+/// Draws with what was generated of them.
+pub(crate) struct Extended {
+    /// Their values, then the generated ones, row by row.
+    pub rows: Vec<f64>,
+    /// How many they are.
+    pub draws: usize,
+    /// What the block did wrong in one of them, if it was spared none.
+    pub rejected: Option<String>,
 }
 
 /// Draws to extend.
@@ -155,17 +192,21 @@ impl Generator {
     /// Gives the rows and how many there are: once `cancelled` is raised, those of the first draws, as far as they are done.
     ///
     /// # Errors
-    /// What the block does wrong, in a sentence, if no draw is spared.
+    /// What goes wrong in no draw of its own.
     pub(crate) fn extend(
         &self,
         values: Vec<f64>,
         theta: &Tensor<2>,
         seed: u64,
         cancelled: &AtomicBool,
-    ) -> Result<(Vec<f64>, usize), TargetError> {
+    ) -> Result<Extended, TargetError> {
         let draws = theta.dims()[0];
         if self.program.generated_quantities.is_empty() || draws == 0 {
-            return Ok((values, draws));
+            return Ok(Extended {
+                rows: values,
+                draws,
+                rejected: None,
+            });
         }
         let width = values.len() / draws;
         let all = Draws {
@@ -178,12 +219,7 @@ impl Generator {
         let blocks = self.generate_all(&all, draws)?;
         let failed: usize = blocks.iter().map(|block| block.failed).sum();
         let done: usize = blocks.iter().map(|block| block.draws).sum();
-        if let (Some(why), true) = (
-            blocks.iter().find_map(|block| block.why.clone()),
-            failed == done,
-        ) {
-            return Err(TargetError::Model(why));
-        }
+        let why = blocks.iter().find_map(|block| block.why.clone());
         let generated = self.generated_width();
         let mut rows = Vec::with_capacity(draws * (width + generated));
         let mut draw = 0;
@@ -194,7 +230,11 @@ impl Generator {
                 draw += 1;
             }
         }
-        Ok((rows, draw))
+        Ok(Extended {
+            rows,
+            draws: done,
+            rejected: why.filter(|_| failed == done),
+        })
     }
 
     fn generated_width(&self) -> usize {

@@ -184,11 +184,11 @@ fn draws_that_are_whole_when_they_are_interrupted_are_kept() {
         cancelled.store(true, Ordering::Relaxed);
         running.join().expect("no panic")
     });
-    let (table, whole) = ended.expect("the first draws");
-    assert_eq!((whole, table.draws()), (2, 2));
+    let ended = ended.expect("the first draws");
+    assert_eq!((ended.count, ended.draws.draws()), (2, 2));
     let first = Placement::cpu().matrix(at[..4].to_vec(), [2, 2]);
     let alone = posterior.constrain(&first, 1).expect("two draws that end");
-    assert_eq!(table.values, alone.values);
+    assert_eq!(ended.draws.values, alone.values);
     assert_eq!(
         posterior.constrain_until(&theta, 1, &cancelled),
         Err(TargetError::Interrupted)

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::AtomicBool;
 
-use firebrand::Target;
-use firebrand::core::{Block, Constrained, TargetError, points, seed_of_block};
+use firebrand::core::{Block, Constrained, Joined, TargetError, points, seed_of_block};
+use firebrand::{First, Target};
 use indicatif::ProgressBar;
 
 use super::restored::Restored;
@@ -45,17 +45,16 @@ pub fn draw(restored: &Restored, count: usize, cancelled: &AtomicBool) -> Result
     let block = (NUMBERS / width.max(restored.dimension()).max(1)).clamp(1, BLOCK);
     let bar = ProgressBar::new(count as u64);
     bar.set_style(style("{spinner} {bar:30} {pos} of {len} draws [{elapsed}]"));
-    let mut table = Constrained::default();
+    let cannot =
+        |error: TargetError| Failure::Model(format!("no draw can be predicted from: {error}"));
+    let mut joined = Joined::default();
     let mut done = 0;
     for (step, first) in (0..count).step_by(block).enumerate() {
         let some = block.min(count - first);
-        let (more, whole) = generated(restored, some, step as u64, cancelled)
-            .map_err(|error| Failure::Model(format!("no draw can be predicted from: {error}")))?;
+        let first = generated(restored, some, step as u64, cancelled).map_err(cannot)?;
+        let whole = first.count;
+        joined.push(first.unless_rejected()).map_err(cannot)?;
         done += whole;
-        match step {
-            0 => table = more,
-            _ => table.values.extend(more.values),
-        }
         bar.set_position(done as u64);
         if whole < some {
             break;
@@ -70,22 +69,25 @@ pub fn draw(restored: &Restored, count: usize, cancelled: &AtomicBool) -> Result
         eprintln!("note: interrupted, with {done} of {count} draws");
     }
     Ok(Drawn {
-        table,
+        table: joined.finish().map_err(cannot)?,
         interrupted_of,
     })
 }
 
+/// The first draws of a block: all of them, unless they are interrupted.
 fn generated(
     restored: &Restored,
     count: usize,
     step: u64,
     cancelled: &AtomicBool,
-) -> Result<(Constrained, usize), TargetError> {
+) -> Result<First, TargetError> {
     let seed = restored.origin.plan.seed;
     let theta = points(restored.approximation.as_ref(), count, seed, step)
         .map_err(|error| TargetError::Model(error.to_string()))?;
     let seed = seed_of_block(seed, step);
-    let posterior = &restored.posterior;
-    let (table, whole) = posterior.constrain_first(&theta, seed, cancelled)?;
-    Ok((table.without(Block::Parameters), whole))
+    let mut first = restored
+        .posterior
+        .constrain_first(&theta, seed, cancelled)?;
+    first.draws = first.draws.without(Block::Parameters);
+    Ok(first)
 }
