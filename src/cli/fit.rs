@@ -233,6 +233,12 @@ fn plan(args: &FitArgs, before: Option<&RunFile>) -> Result<RunFile, Failure> {
             "the limit of seconds must be positive".into(),
         ));
     }
+    let is_limit = |seconds: f64| seconds >= 0.0;
+    if !plan.check.max_seconds.is_none_or(is_limit) {
+        return Err(Failure::Usage(
+            "the check's limit of seconds, `max_seconds`, must not be negative".into(),
+        ));
+    }
     if plan.checkpoint_seconds.is_nan() || plan.checkpoint_seconds < 0.0 {
         return Err(Failure::Usage(
             "the seconds between checkpoints must not be negative".into(),
@@ -374,14 +380,19 @@ fn finish(
         Ended::Failed { because } => Some(because.clone()),
         _ => None,
     };
-    let output = kept(output, failed.is_some(), &record.request)?;
-    if let Some(output) = &output {
-        output.write(&record, &fitted, approximation.as_ref())?;
-    }
+    let is_kept = output.is_some();
+    let written = kept(output, failed.is_some(), &record.request).and_then(|output| {
+        if let Some(output) = &output {
+            output.write(&record, &fitted, approximation.as_ref())?;
+        }
+        Ok(output)
+    });
     for note in &fitted.notes {
         eprintln!("note: {note}");
     }
-    let folder = output.as_ref().map(Output::folder);
+    // What cannot be written is shown all the same.
+    let folder = written.as_ref().ok().and_then(Option::as_ref);
+    let folder = folder.map(Output::folder);
     if args.json {
         let (verdict, because) = words(&fitted.verdict);
         let Fitted { summary, notes, .. } = &fitted;
@@ -399,7 +410,14 @@ fn finish(
     if let (Some(folder), false) = (folder, args.json) {
         eprintln!("results are in {}", folder.display());
     }
-    failed.map_or(Ok(()), |because| Err(Failure::Fit(because)))
+    match (written, failed) {
+        (Err(Failure::Usage(why)), _) if is_kept => Err(Failure::Usage(format!(
+            "the results are not written: {why}; make room, and `firebrand fit --resume` with the folder goes on from the last checkpoint"
+        ))),
+        (Err(error), _) => Err(error),
+        (Ok(_), Some(because)) => Err(Failure::Fit(because)),
+        (Ok(_), None) => Ok(()),
+    }
 }
 
 /// The approximation as it is written. A library that fails to give it has failed the run, whose record is kept.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use firebrand::Fitted;
 use firebrand::core::record::{
-    CsvHeader, Request, RunRecord, SavedApproximation, WriteError, write_atomically, write_draws,
-    write_trace,
+    CsvHeader, Request, RunRecord, SavedApproximation, WriteError, is_temporary_of,
+    write_atomically, write_draws, write_trace,
 };
 
 use super::Failure;
@@ -149,22 +149,42 @@ impl Output {
     }
 
     fn clear(&self) -> Result<(), WriteError> {
-        for name in [
+        let files = [
             RECORD,
             DRAWS,
             TRACE,
             SavedApproximation::RON,
             SavedApproximation::TENSORS,
-        ] {
-            let path = self.folder.join(name);
-            match fs::remove_file(&path) {
-                Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                    return Err(WriteError { path, source });
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        ];
+        files
+            .into_iter()
+            .map(|name| self.folder.join(name))
+            .chain(left_behind(&self.folder, &files))
+            .try_for_each(|path| removed(&path).map_err(|source| WriteError { path, source }))
+    }
+}
+
+/// The temporary files in a folder that killed processes have left of these.
+pub fn left_behind(folder: &Path, files: &[&str]) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| {
+            let name = entry.file_name();
+            let of = |file: &&str| {
+                name.to_str()
+                    .is_some_and(|name| is_temporary_of(file, name))
+            };
+            files.iter().any(of)
+        })
+        .map(|entry| entry.path())
+        .collect()
+}
+
+/// Removes a file, if it is there.
+pub fn removed(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 

@@ -235,6 +235,11 @@ fn what_cannot_be_measured_is_named() {
         1,
         "which is no probability",
     );
+    refused(
+        "--observed y --predicted y_new --log-likelihood y_new",
+        2,
+        "`--predicted` and `--log-likelihood` have the same name",
+    );
     refused("--observed y", 2, "--probabilities");
     refused("--probabilities p", 2, "--observed");
     // The root is NaN where the chance is below 0.4, which is so in the second row; the draws are kept.
@@ -247,6 +252,36 @@ fn what_cannot_be_measured_is_named() {
         workspace.names("out"),
         ["prediction.json", "predictions.csv"]
     );
+}
+
+#[test]
+fn what_a_killed_prediction_left_is_in_nobodys_way() {
+    let workspace = workspace();
+    workspace.predict("--out out").ok();
+    workspace.file("out/predictions.csv.123.tmp", "half a");
+    workspace.predict("--out out").ok();
+    assert_eq!(
+        workspace.names("out"),
+        ["prediction.json", "predictions.csv"]
+    );
+}
+
+#[test]
+fn one_row_has_no_error_of_its_gain() {
+    let workspace = workspace();
+    workspace.file(
+        "one.json",
+        r#"{"N": 1, "y": [1.5], "chance": [[0.7, 0.2, 0.1]]}"#,
+    );
+    let question = "--observed y --predicted y_new --log-likelihood log_lik";
+    let text = workspace
+        .run(&format!("predict run --data one.json {question}"))
+        .ok();
+    assert!(
+        text.contains("infinity, since the rows are all the same"),
+        "{text}"
+    );
+    assert!(!text.contains("inf ") && !text.contains("inf)"), "{text}");
 }
 
 #[test]

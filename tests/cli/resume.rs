@@ -317,7 +317,7 @@ fn a_run_killed_before_its_first_checkpoint_begins_anew_and_ends_the_same() {
     workspace.same_results("out", "whole");
     workspace
         .run("fit --resume elsewhere")
-        .fails(2, &["cannot resume `elsewhere`"]);
+        .fails(2, &["cannot resume `elsewhere`: there is no such folder"]);
     fs::create_dir(workspace.path("empty")).expect("a folder");
     workspace
         .run("fit --resume empty")
@@ -396,14 +396,34 @@ fn a_damaged_checkpoint_is_refused_and_stays() {
     let mut bytes = fs::read(&start).expect("a start");
     *bytes.last_mut().expect("bytes") ^= 1;
     fs::write(&start, bytes).expect("a file");
+    workspace.run("fit --resume out").fails(
+        2,
+        &[
+            "start.safetensors` is damaged: its checksum is wrong",
+            "begin the run anew, without `--resume`",
+        ],
+    );
+    fs::remove_file(&start).expect("a start");
     workspace
         .run("fit --resume out")
-        .fails(2, &["start.safetensors` is damaged: its checksum is wrong"]);
+        .fails(2, &["start.safetensors` is damaged: it is not there"]);
     workspace.file("out/origin.ron", "(version: ");
     workspace
         .run("fit --resume out")
         .fails(2, &["origin.ron` is damaged"]);
     assert!(state.exists());
+}
+
+#[test]
+fn a_run_whose_checkpoints_are_gone_can_only_begin_anew() {
+    let workspace = workspace();
+    workspace.run("fit run.ron --max-steps 20 --out out").ok();
+    fs::remove_dir_all(workspace.path("out/checkpoint")).expect("a folder");
+    for limits in ["", "--max-steps 40"] {
+        workspace
+            .run(&format!("fit --resume out {limits}"))
+            .fails(2, &["are not there any more; begin it anew"]);
+    }
 }
 
 #[test]
@@ -420,6 +440,32 @@ fn a_new_run_does_not_take_the_place_of_one_that_can_go_on() {
         .fails(2, &["another process is at work there"]);
     child.kill().expect("a process that runs");
     child.wait().expect("its end");
+}
+
+#[test]
+fn results_that_cannot_be_written_are_shown_and_written_once_they_can_be() {
+    let workspace = workspace();
+    workspace.killed("fit run.ron");
+    let steps = workspace.steps() + 5;
+    // In the place of the draws, as a full disk would be.
+    fs::create_dir(workspace.path("out/draws.csv")).expect("a folder");
+    let resume = format!("fit --resume out --max-steps {steps}");
+    let ran = workspace.run(&resume);
+    assert!(ran.stdout.contains("verdict: "), "{}", ran.stdout);
+    ran.fails(
+        2,
+        &[
+            "the results are not written",
+            "draws.csv",
+            "`firebrand fit --resume` with the folder",
+        ],
+    );
+    fs::remove_dir(workspace.path("out/draws.csv")).expect("a folder");
+    workspace.run(&resume).ok();
+    workspace
+        .run(&format!("fit run.ron --max-steps {steps} --out whole"))
+        .ok();
+    workspace.same_results("out", "whole");
 }
 
 #[test]

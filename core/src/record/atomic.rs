@@ -55,8 +55,17 @@ pub(super) fn replace_atomically(
         })
 }
 
-/// How the names of temporary files end, which a process that is killed leaves behind.
-pub(super) const TEMPORARY: &str = ".tmp";
+/// How the names of temporary files end.
+const TEMPORARY: &str = ".tmp";
+
+/// Whether this is the name of a temporary file of [`write_atomically`] for `file`, which a process that is killed leaves behind.
+pub fn is_temporary_of(file: &str, name: &str) -> bool {
+    let between = name
+        .strip_prefix(file)
+        .and_then(|rest| rest.strip_prefix('.'))
+        .and_then(|rest| rest.strip_suffix(TEMPORARY));
+    between.is_some_and(|process| process.bytes().all(|byte| byte.is_ascii_digit()))
+}
 
 #[cfg(test)]
 mod tests {
@@ -76,6 +85,23 @@ mod tests {
         assert_eq!(error.to_string(), expected);
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_process_leaves_is_known_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("draws.csv");
+        let mut seen = None;
+        write_atomically(&path, |_| {
+            seen = fs::read_dir(folder.path())?.next().transpose()?;
+            Ok(())
+        })
+        .unwrap();
+        let name = seen.unwrap().file_name();
+        assert!(is_temporary_of("draws.csv", name.to_str().unwrap()));
+        for other in ["draws.csv", "draws.csv.old.tmp", "my.12.tmp"] {
+            assert!(!is_temporary_of("draws.csv", other));
+        }
     }
 
     #[test]

@@ -125,10 +125,15 @@ impl Checkpoint {
     pub fn read(folder: &Path) -> Result<Self, ReadCheckpointError> {
         let start = parsed(&folder.join(START), parse_start);
         let rest = parsed(&folder.join(STATE), parse_state)?;
-        Ok(Checkpoint {
-            start: start?,
-            ..rest
-        })
+        let start = start.map_err(|error| match error {
+            // It is written before any state.
+            ReadCheckpointError::None => ReadCheckpointError::Damaged {
+                path: folder.join(START).display().to_string(),
+                because: "it is not there".into(),
+            },
+            error => error,
+        })?;
+        Ok(Checkpoint { start, ..rest })
     }
 }
 
@@ -335,6 +340,8 @@ mod tests {
         let read = || Checkpoint::read(folder.path()).unwrap_err();
         assert!(matches!(read(), ReadCheckpointError::None));
         checkpoint().write(folder.path(), true).unwrap();
+        std::fs::remove_file(folder.path().join(START)).unwrap();
+        assert!(read().to_string().contains("it is not there"));
         std::fs::write(folder.path().join(START), "no numbers").unwrap();
         assert!(
             matches!(read(), ReadCheckpointError::Damaged { path, .. } if path.ends_with(START))

@@ -1,7 +1,6 @@
 //! The folder of a run's checkpoints, and when they are written.
 
 use std::fs::{self, File, TryLockError};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use firebrand::core::{Checkpoint, Keeper};
 
 use super::{FOLDER, ORIGIN, Origin};
 use crate::cli::Failure;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, removed};
 
 /// A checkpoint may take this share of a run's time at most; where it takes longer to write, there are fewer.
 const SHARE: f64 = 0.05;
@@ -38,7 +37,7 @@ impl Kept {
         let results = output.folder();
         let kept = Self::open(results, origin)?;
         // Without what it was asked for, nothing that is left can be taken for a part of the new run.
-        absent(fs::remove_file(results.join(ORIGIN))).map_err(|error| kept.unusable(&error))?;
+        removed(&results.join(ORIGIN)).map_err(|error| kept.unusable(&error))?;
         kept.clear(|name| name != LOCK)?;
         output.replace()?;
         kept.describe(results, origin)
@@ -89,7 +88,7 @@ impl Kept {
         let entries = fs::read_dir(&self.folder).map_err(|error| self.unusable(&error))?;
         for entry in entries.flatten() {
             if entry.file_name().to_str().is_some_and(&is_gone) {
-                absent(fs::remove_file(entry.path())).map_err(|error| self.unusable(&error))?;
+                removed(&entry.path()).map_err(|error| self.unusable(&error))?;
             }
         }
         Ok(())
@@ -103,7 +102,11 @@ impl Kept {
         let checkpoint = match Checkpoint::read(&self.folder) {
             Ok(checkpoint) => Some(checkpoint),
             Err(ReadCheckpointError::None) => None,
-            Err(error) => return Err(Failure::Usage(format!("cannot resume: {error}"))),
+            Err(error) => {
+                return Err(Failure::Usage(format!(
+                    "cannot resume: {error}; begin the run anew, without `--resume`"
+                )));
+            }
         };
         self.has_start = checkpoint.is_some();
         Ok(checkpoint)
@@ -120,14 +123,6 @@ fn unusable(folder: &Path, error: &dyn std::fmt::Display) -> Failure {
         "cannot keep checkpoints in `{}`: {error}",
         folder.display()
     ))
-}
-
-/// That something is not there is what was wanted.
-fn absent(removed: io::Result<()>) -> io::Result<()> {
-    match removed {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
 }
 
 impl Keeper for Kept {

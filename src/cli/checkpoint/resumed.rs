@@ -1,5 +1,6 @@
 //! `--resume DIR`: which run goes on, and whether it still can.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use firebrand::Ended;
@@ -37,15 +38,28 @@ impl Resumed {
         let refused = |because: &dyn std::fmt::Display| {
             Failure::Usage(format!("cannot resume `{name}`: {because}"))
         };
-        let path = results.canonicalize().map_err(|error| refused(&error))?;
+        let path = results.canonicalize().map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => refused(&"there is no such folder"),
+            _ => refused(&error),
+        })?;
         let record = read_record(&path)?;
         let origin = Origin::read(&path.join(ORIGIN))?;
-        let Some(mut origin) = origin.filter(|_| path.join(FOLDER).is_dir()) else {
+        let checkpoints = path.join(FOLDER);
+        let Some(mut origin) = origin else {
             return Err(match record {
                 Some(record) => refused(&finished(&record)),
                 None => refused(&"there is no run in it"),
             });
         };
+        if !checkpoints.is_dir() {
+            return Err(match record {
+                Some(record) if has_converged(&record) => refused(&finished(&record)),
+                _ => refused(&format!(
+                    "its checkpoints, `{}`, are not there any more; begin it anew",
+                    checkpoints.display()
+                )),
+            });
+        }
         origin.check_version()?;
         origin.load_libraries();
         let before = comparable(&origin.plan, origin.folder())?;
@@ -86,6 +100,10 @@ fn goes_on(record: &RunRecord, asked: &RunFile) -> bool {
         Ended::OutOfTime => asked.max_seconds.is_none_or(|most| most > course.seconds),
         Ended::Interrupted | Ended::Failed { .. } => true,
     }
+}
+
+fn has_converged(record: &RunRecord) -> bool {
+    matches!(&record.outcome, Outcome::Ran(course) if matches!(course.ended, Ended::Converged { .. }))
 }
 
 /// Why there is nothing to resume, and what can be done.

@@ -11,7 +11,7 @@ use super::Printed;
 use super::figure::Reliability;
 use super::restored::Restored;
 use crate::cli::Failure;
-use crate::cli::output::{check_writable, stem};
+use crate::cli::output::{check_writable, left_behind, removed, stem};
 
 const DRAWS: &str = "predictions.csv";
 const RECORD: &str = "prediction.json";
@@ -36,7 +36,9 @@ impl Folder {
         };
         fs::create_dir_all(path).map_err(|error| unusable(&error))?;
         let mut entries = fs::read_dir(path).map_err(|error| unusable(&error))?;
-        let known = [DRAWS, RECORD, FIGURE].map(|name| path.join(name));
+        let files = [DRAWS, RECORD, FIGURE];
+        let mut known = left_behind(path, &files);
+        known.extend(files.map(|name| path.join(name)));
         let is_known = |entry: io::Result<fs::DirEntry>| {
             entry.is_ok_and(|entry| known.contains(&entry.path()))
         };
@@ -47,12 +49,7 @@ impl Folder {
         }
         check_writable(path).map_err(|error| unusable(&error))?;
         for file in known {
-            match fs::remove_file(file) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(unusable(&error));
-                }
-                _ => {}
-            }
+            removed(&file).map_err(|error| unusable(&error))?;
         }
         Ok(Folder { path: path.into() })
     }

@@ -88,9 +88,9 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
         table: draws,
         interrupted_of,
     } = draws::draw(&restored, count, catch_interrupts()?)?;
-    if let Some(folder) = &folder {
-        folder.write_draws(&restored, &draws)?;
-    }
+    let drawn = folder
+        .as_ref()
+        .map_or(Ok(()), |folder| folder.write_draws(&restored, &draws));
     let summary = summarize(&draws);
     // What cannot be measured has been drawn all the same, and is written before that is said.
     let (quality, wrong) = match question.map(|question| question.answer(&draws)) {
@@ -106,23 +106,26 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
         summary: &summary,
         out: args.out.as_deref(),
     };
-    if let Some(folder) = &folder {
-        folder.write(&printed, quality.as_ref().map(Quality::figure))?;
-    }
+    let written = drawn.and_then(|()| match &folder {
+        Some(folder) => folder.write(&printed, quality.as_ref().map(Quality::figure)),
+        None => Ok(()),
+    });
     if let Some(wrong) = wrong {
         return Err(wrong);
     }
+    // What cannot be written is shown all the same.
     let mut out = io::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &printed).map_err(io::Error::from)?;
         writeln!(out)?;
-        return Ok(());
+        return written;
     }
     let text = match &quality {
         Some(quality) => report::report(quality, draws.draws(), interrupted_of),
         None => summary_table(&summary, None),
     };
     out.write_all(text.as_bytes())?;
+    written?;
     if let Some(folder) = &args.out {
         eprintln!("predictions are in {}", folder.display());
     }
