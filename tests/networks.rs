@@ -252,7 +252,7 @@ fn what_cannot_be_is_refused_with_its_place_and_a_remedy() {
     );
     said(
         &declared("mlp(2, {3}, 1, activation = wavy)", ""),
-        &["`activation` takes Activation", "tanh"],
+        &["there is no `wavy`: it can be relu, tanh, gelu"],
     );
     said(
         &declared("mlp(2, {3})", ""),
@@ -268,6 +268,10 @@ fn what_cannot_be_is_refused_with_its_place_and_a_remedy() {
     said(
         &declared("mlp(2, {3}, 1)", "model { y ~ normal(f(x[1], 2), 1); }"),
         &["the network `f` does not take these arguments"],
+    );
+    said(
+        &declared("mlp(2, {3}, 1)", "model { f ~ normal(initial(ff), 1); }"),
+        &["there is no network `ff`", "did you mean f?"],
     );
     said(
         &refusal("model { network f = mlp(2, {3}, 1); }"),
@@ -368,6 +372,32 @@ fn weights_begin_where_a_file_has_them_and_priors_can_be_centred_there() {
     let report = refused(&[("layers.0.weight", &[2, 1], &[1.0, 2.0])]);
     assert!(
         report.contains("the shape [2, 1]") && report.contains("[1, 2] in"),
+        "{report}"
+    );
+    let whole = [
+        ("layers.0.weight", &[1, 2][..], &[1.0, 2.0][..]),
+        ("layers.0.bias", &[1], &[3.0]),
+        ("layers.1.weight", &[1, 1], &[4.0]),
+        ("layers.1.bias", &[1], &[5.0]),
+    ];
+    // A running mean is not learned, and `ema` is another network.
+    let others = ["layers.1.running_mean", "ema.layers.2.weight"];
+    let with = |more: &'static str| {
+        let mut tensors = whole.to_vec();
+        tensors.push((more, &[1], &[9.0]));
+        tensors
+    };
+    for other in others {
+        assert!(compile(&with(other)).is_ok());
+    }
+    let report = refused(&with("layers.2.weight"));
+    let larger = "has `layers.2.weight`, which the network has not: they are of a larger one";
+    assert!(report.contains(larger), "{report}");
+    let mut tensors = whole.to_vec();
+    tensors[1].2 = &[f32::NAN];
+    let report = refused(&tensors);
+    assert!(
+        report.contains("`layers.0.bias`") && report.contains("has the number NaN"),
         "{report}"
     );
     let without = Data::from_json(r#"{"scale": 1}"#).unwrap();

@@ -51,7 +51,7 @@ impl OptionField {
     }
 }
 
-/// A type's name for who does not write Rust; a name of the plugin's own, such as that of an enumeration, is left as it is.
+/// A type's name for who does not write Rust; one of the plugin's own is an enumeration's.
 fn in_words(kind: &str) -> String {
     let kind = kind.trim();
     let inside = |outer: &str| -> Option<&str> {
@@ -70,7 +70,7 @@ fn in_words(kind: &str) -> String {
         "f64" | "f32" => "a number",
         "bool" => "true or false",
         "String" => "text",
-        other => other,
+        _ => "one of some words",
     }
     .into()
 }
@@ -204,6 +204,15 @@ fn explain<O: Options>(text: &str, error: &ron::error::SpannedError) -> Reason {
             found: found.clone(),
             suggestion: nearest(found, schema.iter().map(|option| option.name)),
         };
+    }
+    if let ron::Error::NoSuchEnumVariant {
+        expected, found, ..
+    } = &error.code
+    {
+        return Reason::Invalid(format!(
+            "there is no `{found}`: it can be {}",
+            expected.join(", ")
+        ));
     }
     if let Ok(ron::Value::Map(map)) = dialect().from_str::<ron::Value>(text) {
         for (key, value) in map.iter() {
@@ -352,7 +361,7 @@ mod tests {
             "a list, of a whole number each, or None"
         );
         assert_eq!(in_words("Vec<f64>"), "a list, of a number each");
-        assert_eq!(in_words("Activation"), "Activation");
+        assert_eq!(in_words("Activation"), "one of some words");
     }
 
     #[test]

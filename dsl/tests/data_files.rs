@@ -280,6 +280,22 @@ fn files_that_are_not_there_or_no_arrays_are_named() {
         Y_FILE,
         &["no `.npz` file"],
     );
+    // The rows that are said to be there would be those of the next member.
+    let mut longer = ZipWriter::new(fs::File::create(folder.0.path().join("longer.npz")).unwrap());
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    let said = x_npy();
+    let at = said.windows(6).position(|part| part == b"(4, 2)").unwrap();
+    let said = [&said[..at], b"(8, 2)", &said[at + 6..]].concat();
+    for member in ["x.npy", "z.npy"] {
+        longer.start_file(member, stored).unwrap();
+        longer.write_all(&said).unwrap();
+    }
+    longer.finish().unwrap();
+    folder.refuses(
+        r#"{"file": "longer.npz", "name": "x"}"#,
+        Y_FILE,
+        &["an array of shape [8, 2] takes 128 bytes, but 64 are there"],
+    );
     folder.file("text.safetensors", b"no tensors at all");
     folder.refuses(
         r#"{"file": "text.safetensors", "name": "x"}"#,
@@ -290,6 +306,11 @@ fn files_that_are_not_there_or_no_arrays_are_named() {
         r#"{"path": "x.npy"}"#,
         Y_FILE,
         &["not a number or an array", "an object", "\"file\""],
+    );
+    folder.refuses(
+        r#"{"file": "x.npy", "prefix": "x"}"#,
+        Y_FILE,
+        &["an object with \"prefix\"", "a \"file\" and a \"name\""],
     );
 }
 

@@ -3,7 +3,7 @@
 use firebrand_core::registry;
 
 use super::Checker;
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Diagnostic, suggest};
 use crate::hir::{self, Constraint, Element, ExpressionKind, NetworkOption, SizedType};
 use crate::syntax::{Span, ast};
 use crate::types::Type;
@@ -199,7 +199,18 @@ impl Checker {
         if name.name != "initial" || self.is_function(&name.name) {
             return None;
         }
-        let network = self.network_of(&argument.name)?;
+        let Some(network) = self.network_of(&argument.name) else {
+            let message = format!("there is no network `{}`", argument.name);
+            let networks = self.networks.iter().map(|network| network.name.as_str());
+            let diagnostic = Diagnostic::error(argument.span, message).label(
+                "`initial` takes the name of a network, and is the weights that it begins with",
+            );
+            let diagnostic = match suggest(&argument.name, networks) {
+                Some(near) => diagnostic.help(format!("did you mean {near}?")),
+                None => diagnostic,
+            };
+            return Some(self.wrong(diagnostic, span));
+        };
         Some(hir::Expression {
             kind: ExpressionKind::InitialWeights(network),
             type_: Type::Vector,

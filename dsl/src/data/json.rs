@@ -150,19 +150,22 @@ impl<'de> Visitor<'de> for Element<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let (mut file, mut name, mut others) = (None, None, false);
+        let (mut file, mut name, mut other) = (None, None, None);
         while let Some(key) = map.next_key::<String>()? {
             match (key.as_str(), map.next_value::<serde_json::Value>()?) {
                 ("file", serde_json::Value::String(value)) => file = Some(value),
                 ("name", serde_json::Value::String(value)) => name = Some(value),
-                _ => others = true,
+                _ => other = Some(key),
             }
         }
-        match file {
-            Some(file) if !others && self.depth == 0 => {
+        match (file, other) {
+            (Some(file), None) if self.depth == 0 => {
                 let file = file.into();
                 self.reading.file = Some(Reference { file, name });
             }
+            (Some(_), Some(other)) => self.reading.refuse(format!(
+                "an object with {other:?}; one that says where an array is has a \"file\" and a \"name\", both texts, and no more"
+            )),
             _ => self.reading.refuse(
                 "an object; only one that says where an array is, {\"file\": \"x.npz\", \"name\": \"x\"}, may stand in its place"
                     .into(),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -68,7 +68,7 @@ pub struct UciArgs {
     algorithms: Vec<String>,
     /// Steps of each fit.
     #[arg(long, value_name = "N", default_value = "4088")]
-    steps: u64,
+    steps: NonZeroU64,
     /// Rows that each step sees.
     #[arg(long, value_name = "N", default_value = "128")]
     minibatch: NonZeroUsize,
@@ -128,7 +128,7 @@ pub fn run(args: &UciArgs) -> Result<(), Failure> {
                     test: &test_data,
                     inference: algorithm,
                     rows: args.minibatch.get().min(train.y.len()),
-                    max_steps: args.steps,
+                    max_steps: args.steps.get(),
                     seed: split as u64 + 1,
                     start: StartOptions {
                         starts: 1,

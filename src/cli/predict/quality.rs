@@ -36,6 +36,9 @@ pub const FEWEST_ROWS: usize = 10;
 /// Nor where chance moves what is measured by more than this.
 pub const MOST_CHANCE: f64 = 0.25;
 
+/// The density of rows that a baseline without a spread is of, in words.
+pub const POINT: &str = "infinity, since the rows are all the same";
+
 /// What a reader needs to know.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Verdict {
@@ -81,12 +84,16 @@ impl Verdict {
         };
         let agree = (standing == Standing::Better) == (calibration == Calibration::Calibrated);
         let conjunction = if agree { "and" } else { "but" };
-        let (value, without) = (scored.value, scored.baseline);
+        let value = scored.value;
+        let without = match scored.baseline.is_finite() {
+            true => format!("{:.3}", scored.baseline),
+            false => POINT.into(),
+        };
         Verdict {
             standing,
             calibration,
             sentence: format!(
-                "predicts {compared} {baseline} ({measure} {value:.3} against {without:.3}), {conjunction} {calibrated}"
+                "predicts {compared} {baseline} ({measure} {value:.3} against {without}), {conjunction} {calibrated}"
             ),
         }
     }

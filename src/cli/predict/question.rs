@@ -129,6 +129,11 @@ impl Question {
             // The command line asks for one of them.
             (None, None) => return Ok(None),
         };
+        if asked.log_likelihood.is_some() && asked.log_likelihood == asked.predicted {
+            return Err(Failure::Usage(
+                "`--predicted` and `--log-likelihood` have the same name: one is the draws of what is predicted, the other the log density of what is observed".into(),
+            ));
+        }
         let log_likelihood = asked.log_likelihood.as_ref();
         let log_likelihood = log_likelihood.map(|name| one_a_row("--log-likelihood", name));
         Ok(Some(Question {

@@ -1,7 +1,7 @@
 //! What a prediction says at its end: the verdict, and what it rests on.
 
 use super::classification::Classification;
-use super::quality::Quality;
+use super::quality::{POINT, Quality};
 use super::regression::{Coverage, Regression};
 use super::scored::Scored;
 
@@ -95,5 +95,13 @@ fn compared(scored: &Scored) -> String {
         gain,
         gain_error,
     } = scored;
-    format!("{value:.4} ({baseline:.4} without the model; better by {gain:.4} +- {gain_error:.4})")
+    if !baseline.is_finite() {
+        return format!("{value:.4} (without the model {POINT})");
+    }
+    let error = match gain_error.is_finite() {
+        true => format!(" +- {gain_error:.4}"),
+        // One row has no spread.
+        false => String::new(),
+    };
+    format!("{value:.4} ({baseline:.4} without the model; better by {gain:.4}{error})")
 }

@@ -104,7 +104,10 @@ impl Stored {
         let name = reference.name.as_deref();
         let found = match extension.map(str::to_ascii_lowercase).as_deref() {
             Some("npy") => match name {
-                None => npy::array(bytes, 0),
+                None => {
+                    let whole = 0..bytes.all().len();
+                    npy::array(bytes, whole)
+                }
                 Some(_) => {
                     Err("an `.npy` file holds one array, without a name: leave `name` out".into())
                 }
@@ -121,24 +124,25 @@ impl Stored {
         found.map_err(at)
     }
 
-    /// An array of this form whose numbers begin at `start`.
+    /// An array of this form whose numbers begin where this range of the bytes does.
     ///
     /// # Errors
-    /// If the bytes end before it does.
+    /// If the range ends before it does.
     fn within(
         bytes: Bytes,
         (kind, big_endian): (Kind, bool),
         dims: Vec<usize>,
         first_fastest: bool,
-        start: usize,
+        numbers: Range<usize>,
     ) -> Result<Self, String> {
+        let Range { start, end: last } = numbers;
         let size = dims
             .iter()
             .try_fold(kind.size(), |size, dim| size.checked_mul(*dim))
             .and_then(|size| Some((size, start.checked_add(size)?)));
-        let held = bytes.all().len().saturating_sub(start);
+        let held = last.saturating_sub(start);
         match size {
-            Some((_, end)) if end <= bytes.all().len() => Ok(Stored {
+            Some((_, end)) if end <= last && last <= bytes.all().len() => Ok(Stored {
                 kind,
                 big_endian,
                 first_fastest: first_fastest && dims.len() > 1,

@@ -2,15 +2,17 @@
 //!
 //! <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
 
+use std::ops::Range;
+
 use super::{Bytes, KINDS, Kind, Stored};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// Headers are padded to 64 bytes and seldom longer; one of more than this is not NumPy's.
 const LONGEST_HEADER: usize = 1 << 16;
 
-/// The array whose file begins at `start`.
-pub(super) fn array(bytes: Bytes, start: usize) -> Result<Stored, String> {
-    let all = bytes.all().get(start..).unwrap_or_default();
+/// The array whose file is in this range of the bytes.
+pub(super) fn array(bytes: Bytes, file: Range<usize>) -> Result<Stored, String> {
+    let all = bytes.all().get(file.clone()).unwrap_or_default();
     let (header, length) = header(all)?;
     let kind = kind(value(header, "descr")?)?;
     let first_fastest = match value(header, "fortran_order")? {
@@ -19,7 +21,13 @@ pub(super) fn array(bytes: Bytes, start: usize) -> Result<Stored, String> {
         _ => return Err(broken("`fortran_order` is neither True nor False")),
     };
     let dims = shape(value(header, "shape")?)?;
-    Stored::within(bytes, kind, dims, first_fastest, start + length)
+    Stored::within(
+        bytes,
+        kind,
+        dims,
+        first_fastest,
+        file.start + length..file.end,
+    )
 }
 
 fn broken(what: &str) -> String {

@@ -31,7 +31,8 @@ pub(super) fn array(path: &Path, bytes: Bytes, name: Option<&str>) -> Result<Sto
         && let Some(start) = member.data_start()
     {
         let start = usize::try_from(start).map_err(|error| broken(&error))?;
-        return npy::array(bytes, start);
+        let size = usize::try_from(member.size()).map_err(|error| broken(&error))?;
+        return npy::array(bytes, start..start.saturating_add(size));
     }
     let (size, packed) = (member.size(), member.compressed_size());
     if size / MOST_COMPRESSION > packed {
@@ -45,5 +46,6 @@ pub(super) fn array(path: &Path, bytes: Bytes, name: Option<&str>) -> Result<Sto
     limited
         .read_to_end(&mut unpacked)
         .map_err(|error| broken(&error))?;
-    npy::array(Bytes::Unpacked(Arc::new(unpacked)), 0)
+    let whole = 0..unpacked.len();
+    npy::array(Bytes::Unpacked(Arc::new(unpacked)), whole)
 }

@@ -32,7 +32,8 @@ pub(super) fn array(bytes: Bytes, name: Option<&str>) -> Result<Stored, String> 
             ));
         }
     };
-    let start = LENGTH + header + info.data_offsets.0;
+    let numbers = LENGTH + header;
+    let numbers = numbers + info.data_offsets.0..numbers + info.data_offsets.1;
     let dims = info.shape.clone();
-    Stored::within(bytes, (kind, false), dims, false, start)
+    Stored::within(bytes, (kind, false), dims, false, numbers)
 }
