@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::module::Parts;
 use crate::placement::{Placement, to_host};
-use crate::target::{Batch, Constrained, Evaluation, Parameter, Target, TargetError};
+use crate::target::{Batch, Constrained, Evaluation, Parameter, Plate, Target, TargetError};
 
 /// The posterior of a module's weights, given by a Rust function of the module.
 ///
@@ -40,6 +40,8 @@ pub struct ModuleTarget<M, L> {
     log_likelihood: L,
     /// The standard deviation of each weight before the data; none for a constant density.
     prior: Option<f64>,
+    /// What the rows of the data are counted by, if the log likelihood can be asked for some of them.
+    plate: Option<Plate>,
     parameters: Vec<Parameter>,
     placement: Placement,
 }
@@ -62,6 +64,7 @@ where
             parts,
             log_likelihood,
             prior: None,
+            plate: None,
             placement: Placement::cpu(),
         }
     }
@@ -74,15 +77,50 @@ where
         }
     }
 
+    /// With data of so many rows, of which `name` is the size: then the target can be fitted on minibatches. Asked for a batch of rows, the
+    /// log likelihood is the sum over these alone; the target scales it up.
+    pub fn with_rows(self, name: &str, rows: usize) -> Self {
+        let name = name.into();
+        ModuleTarget {
+            plate: Some(Plate { name, rows }),
+            ..self
+        }
+    }
+
     /// The same target elsewhere: points and results live where `placement` says.
     pub fn placed(self, placement: Placement) -> Self {
         ModuleTarget { placement, ..self }
     }
 
-    /// Log density and score `[1, P]` of one draw.
-    fn evaluate(&self, theta: &Tensor<2>, draw: usize, batch: &Batch) -> (f64, Tensor<2>) {
+    /// How often each row of a batch counts.
+    fn weight(&self, batch: &Batch) -> Result<f64, TargetError> {
+        let Batch::Rows { plate, rows } = batch else {
+            return Ok(1.0);
+        };
+        let because = match &self.plate {
+            None => "it has no rows: say how many with `with_rows`".into(),
+            Some(own) => {
+                let are_own = own.name == *plate && rows.iter().all(|row| *row < own.rows);
+                if are_own && !rows.is_empty() {
+                    return Ok(own.rows as f64 / rows.len() as f64);
+                }
+                format!("its plate is `{}`, with {} rows", own.name, own.rows)
+            }
+        };
+        let plate = plate.clone();
+        Err(TargetError::Batch { plate, because })
+    }
+
+    /// Log density and score `[1, P]` of one draw, rows counting `weight` times.
+    fn evaluate(
+        &self,
+        theta: &Tensor<2>,
+        draw: usize,
+        batch: &Batch,
+        weight: f64,
+    ) -> (f64, Tensor<2>) {
         let module = self.parts.with_weights(theta, draw, true);
-        let log_likelihood = (self.log_likelihood)(&module, batch);
+        let log_likelihood = (self.log_likelihood)(&module, batch).mul_scalar(weight);
         let gradients = log_likelihood.backward();
         let mut log_density: f64 = to_host(&log_likelihood.inner()).iter().sum();
         let mut score = self.parts.gradient(&module, &gradients).unsqueeze::<2>();
@@ -122,9 +160,10 @@ where
                 found,
             });
         }
+        let weight = self.weight(batch)?;
         let (mut log_density, mut valid, mut scores) = (Vec::new(), Vec::new(), Vec::new());
         for draw in 0..draws {
-            let (value, score) = self.evaluate(theta, draw, batch);
+            let (value, score) = self.evaluate(theta, draw, batch, weight);
             let finite =
                 value.is_finite() && to_host(&score.clone().sum()).iter().all(|x| x.is_finite());
             log_density.push(if finite { value } else { f64::NEG_INFINITY });
@@ -136,6 +175,10 @@ where
             score: Tensor::cat(scores, 0),
             valid,
         })
+    }
+
+    fn plates(&self) -> Vec<Plate> {
+        self.plate.iter().cloned().collect()
     }
 
     fn parameters(&self) -> &[Parameter] {

@@ -45,6 +45,7 @@ pub(super) fn replace_atomically(
     write(&temporary)
         .and_then(|()| File::options().write(true).open(&temporary)?.sync_all())
         .and_then(|()| fs::rename(&temporary, path))
+        .map(|()| keep_name(path))
         .map_err(|source| {
             // The first error is the one to report; a temporary file that cannot be removed adds nothing.
             let _ = fs::remove_file(&temporary);
@@ -53,6 +54,13 @@ pub(super) fn replace_atomically(
                 source,
             }
         })
+}
+
+/// Has the disk keep a new name, which is in the folder and not in the file. Not every system can; then it does so in its own time.
+fn keep_name(path: &Path) {
+    if let (true, Some(folder)) = (cfg!(unix), path.parent()) {
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
 }
 
 /// How the names of temporary files end.

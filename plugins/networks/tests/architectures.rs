@@ -220,13 +220,22 @@ fn a_module_is_a_target_in_a_few_lines() {
             first: LinearConfig::new(3, 4).init(device),
             second: LinearConfig::new(4, 2).init(device),
         },
-        move |module: &Perceptron, _: &Batch| {
-            let hidden = module.first.forward(x.clone().autodiff()).tanh();
-            let residual = module.second.forward(hidden) - y.clone().autodiff();
+        move |module: &Perceptron, batch: &Batch| {
+            let of_batch = |data: &Tensor<2>| match batch {
+                Batch::Full => data.clone().autodiff(),
+                Batch::Rows { rows, .. } => {
+                    let rows: Vec<i64> = rows.iter().map(|row| *row as i64).collect();
+                    let rows = Tensor::from_data(rows.as_slice(), &data.device());
+                    data.clone().select(0, rows).autodiff()
+                }
+            };
+            let hidden = module.first.forward(of_batch(&x)).tanh();
+            let residual = module.second.forward(hidden) - of_batch(&y);
             residual.square().sum().mul_scalar(-0.5)
         },
     )
-    .with_prior(2.0);
+    .with_prior(2.0)
+    .with_rows("N", 20);
     let names: Vec<&str> = target
         .parameters()
         .iter()
