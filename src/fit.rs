@@ -256,7 +256,8 @@ impl Ready<'_> {
         let limit = Duration::try_from_secs_f64(seconds).ok();
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let stop = Stop::new(cancelled, deadline);
-        let target = Counted::new(self.target, &counters).until(stop);
+        // Before them, the draws are looked at, all of them.
+        let target = Counted::new(self.target, &counters).until(Stop::new(cancelled, None));
         let seed = self.options.seed;
         // A fit has run on these: they can be drawn.
         let minibatch = self.options.minibatch.as_ref();
@@ -266,6 +267,7 @@ impl Ready<'_> {
             fit.approximation.as_ref(),
             &self.diagnosis,
             batches.as_ref(),
+            stop,
             seed,
         ) {
             Ok(diagnosis) => {

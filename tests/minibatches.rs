@@ -299,7 +299,7 @@ fn what_a_model_does_from_so_many_rows_on_is_refused() {
 #[test]
 fn so_is_what_rows_are_rejected_for_together_and_not_each() {
     let rejects = "rejects some rows of N by themselves and not together";
-    for condition in ["N < 20", "sum(y) < 10", "N > 30", "mu > 0.1 * N"] {
+    for condition in ["N < 20", "sum(y) < 30", "N > 30", "mu > 0.02 * N"] {
         let statements =
             format!("if ({condition}) reject(\"so many rows\"); y ~ normal(mu, sigma);");
         is_refused("", &statements, "int N;", rejects);
@@ -312,6 +312,27 @@ fn so_is_what_rows_are_rejected_for_together_and_not_each() {
             ),
         ));
     }
+}
+
+#[test]
+fn rows_may_be_asked_to_be_in_order_and_a_few_at_least() {
+    let model = "
+        data { int N; vector[N] t, y; }
+        parameters { real a; real<lower=0> b; }
+        transformed parameters { ordered[N] m = a + b * t; }
+        model {
+          if (N < 3) reject(\"too few\");
+          for (n in 2:N) if (t[n] < t[n - 1]) reject(\"sort them\");
+          a ~ std_normal();
+          b ~ std_normal();
+          y ~ normal(m, 1);
+        }";
+    let numbers: Vec<usize> = (1..=40).collect();
+    let data = format!(r#"{{"N": 40, "t": {numbers:?}, "y": {numbers:?}}}"#);
+    let data = Data::from_json(&data).unwrap();
+    let model = Model::parse("model.stan", model).unwrap();
+    let posterior = model.compile_with_plate(&data, &Placement::cpu(), "N");
+    assert!(posterior.is_ok(), "{}", posterior.err().unwrap());
 }
 
 /// So many rows that few of them, at random, never meet: they are refused as a few are.

@@ -391,7 +391,7 @@ fn weights_begin_where_a_file_has_them_and_priors_can_be_centred_there() {
         assert!(compile(&with(other)).is_ok());
     }
     let report = refused(&with("layers.2.weight"));
-    let larger = "has `layers.2.weight`, which the network has not: they are of a larger one";
+    let larger = "has `layers.2.weight`, which the network has not, so it would be another one";
     assert!(report.contains(larger), "{report}");
     let mut tensors = whole.to_vec();
     tensors[1].2 = &[f32::NAN];

@@ -159,7 +159,7 @@ impl Batches {
 
     /// The rows on which a start is sought: more than a batch, the same at each evaluation.
     pub fn for_start(&self) -> Batch {
-        let enough = FEWEST_START_ROWS.max(START_BATCHES.saturating_mul(self.size));
+        let enough = self.rows_of_start();
         if enough >= self.plate.rows {
             return Batch::Full;
         }
@@ -172,25 +172,37 @@ impl Batches {
         self.rows(rows)
     }
 
-    /// Rows that together are all of them, in some order: two batches, and the rest in as many parts as a start is sought on. Each has the
-    /// share of its rows, by which its density averages to that of all.
-    pub fn parts(&self) -> impl Iterator<Item = (Batch, f64)> {
+    /// Rows that together are all of them: two batches, and the others in parts of as many as a start is sought on, in the data's order. No
+    /// part has fewer rows than a batch. Each has the share of its rows, by which its density averages to that of all.
+    pub fn parts(&self) -> Vec<(Batch, f64)> {
         let total = self.plate.rows;
-        let order = self.shuffled(u64::MAX);
-        let long = FEWEST_START_ROWS.max(START_BATCHES.saturating_mul(self.size));
-        let mut done = 0;
-        std::iter::from_fn(move || {
-            let length = match done < 2 * self.size {
-                true => self.size,
-                false => long,
-            };
-            let part = &order[done..total.min(done + length)];
-            done += part.len();
-            let mut rows: Vec<usize> = part.iter().map(|row| *row as usize).collect();
+        let mut parts: Vec<Vec<usize>> = Vec::new();
+        let mut others: Vec<usize> = (0..total).collect();
+        if total >= 2 * self.size {
+            let order = self.shuffled(u64::MAX);
+            let batches = order.chunks(self.size).take(2);
+            parts.extend(batches.map(|batch| batch.iter().map(|row| *row as usize).collect()));
+            let mut is_taken = vec![false; total];
+            parts.iter().flatten().for_each(|row| is_taken[*row] = true);
+            others.retain(|row| !is_taken[*row]);
+        }
+        parts.extend(others.chunks(self.rows_of_start()).map(<[usize]>::to_vec));
+        if let Some(few) = parts.pop_if(|last| last.len() < self.size)
+            && let Some(last) = parts.last_mut()
+        {
+            last.extend(few);
+        }
+        let with_share = |mut rows: Vec<usize>| {
             rows.sort_unstable();
             let share = rows.len() as f64 / total as f64;
-            (!rows.is_empty()).then(|| (self.rows(rows), share))
-        })
+            (self.rows(rows), share)
+        };
+        parts.into_iter().map(with_share).collect()
+    }
+
+    /// On how many rows a start is sought, if there are more.
+    fn rows_of_start(&self) -> usize {
+        FEWEST_START_ROWS.max(START_BATCHES.saturating_mul(self.size))
     }
 
     /// How many rows a batch has, and of what.
@@ -253,6 +265,33 @@ mod tests {
         match batch {
             Batch::Rows { plate, rows } if plate == "N" => rows,
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn parts_are_all_rows_once_and_no_fewer_than_a_batch_each() {
+        for (total, size) in [
+            (1, 1),
+            (8, 8),
+            (9, 8),
+            (17, 8),
+            (100, 8),
+            (2 * 8 + FEWEST_START_ROWS + 3, 8),
+            (3 * FEWEST_START_ROWS, 300),
+        ] {
+            let parts = batches(total, size).parts();
+            let shares: f64 = parts.iter().map(|(_, share)| share).sum();
+            assert!((shares - 1.0).abs() < 1e-12);
+            let parts: Vec<Vec<usize>> = parts.into_iter().map(|(part, _)| rows(part)).collect();
+            assert!(
+                parts
+                    .iter()
+                    .all(|part| part.len() >= size && part.is_sorted())
+            );
+            assert!(total < 2 * size || parts[0].len() == size);
+            let mut all = parts.concat();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..total), "{total} rows, {size} a batch");
         }
     }
 

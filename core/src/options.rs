@@ -51,7 +51,7 @@ impl OptionField {
     }
 }
 
-/// A type's name for who does not write Rust; one of the plugin's own is an enumeration's.
+/// A type's name for who does not write Rust; a name of the plugin's own, such as that of an enumeration, is left as it is.
 fn in_words(kind: &str) -> String {
     let kind = kind.trim();
     let inside = |outer: &str| -> Option<&str> {
@@ -70,7 +70,7 @@ fn in_words(kind: &str) -> String {
         "f64" | "f32" => "a number",
         "bool" => "true or false",
         "String" => "text",
-        _ => "one of some words",
+        other => other,
     }
     .into()
 }
@@ -361,7 +361,7 @@ mod tests {
             "a list, of a whole number each, or None"
         );
         assert_eq!(in_words("Vec<f64>"), "a list, of a number each");
-        assert_eq!(in_words("Activation"), "one of some words");
+        assert_eq!(in_words("Activation"), "Activation");
     }
 
     #[test]

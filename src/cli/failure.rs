@@ -39,6 +39,18 @@ impl Failure {
         eprintln!("error: {message}");
         ExitCode::from(status)
     }
+
+    /// What is wrong, as a part of something that is said of more.
+    pub fn sentence(self) -> String {
+        match self {
+            Failure::Diagnostics(report) => report.to_string(),
+            Failure::Model(message)
+            | Failure::Usage(message)
+            | Failure::Fit(message)
+            | Failure::Conformance(message) => message,
+            Failure::ReaderLeft => "the output is read no more".into(),
+        }
+    }
 }
 
 /// Whether diagnostics are in colour: on a terminal, unless `NO_COLOR` is set.

@@ -380,44 +380,55 @@ fn finish(
         Ended::Failed { because } => Some(because.clone()),
         _ => None,
     };
-    let is_kept = output.is_some();
     let written = kept(output, failed.is_some(), &record.request).and_then(|output| {
         if let Some(output) = &output {
             output.write(&record, &fitted, approximation.as_ref())?;
         }
         Ok(output)
     });
+    let written = written.map_err(Failure::sentence);
+    let folder = written.as_ref().ok().and_then(Option::as_ref);
+    // What cannot be written is shown all the same.
+    let shown = show(args, &fitted, &record, folder.map(Output::folder));
+    let wrong = match (failed, written) {
+        (None, Ok(_)) => return shown,
+        (Some(because), Ok(_)) => Failure::Fit(because),
+        (Some(because), Err(error)) => Failure::Fit(format!(
+            "{because}; and the results are not written: {error}"
+        )),
+        (None, Err(error)) => Failure::Usage(format!(
+            "the results are not written: {error}; once they can be, `firebrand fit --resume` with the folder goes on from the last checkpoint"
+        )),
+    };
+    Err(wrong)
+}
+
+/// Shows a result.
+fn show(
+    args: &FitArgs,
+    fitted: &Fitted,
+    record: &RunRecord,
+    folder: Option<&Path>,
+) -> Result<(), Failure> {
     for note in &fitted.notes {
         eprintln!("note: {note}");
     }
-    // What cannot be written is shown all the same.
-    let folder = written.as_ref().ok().and_then(Option::as_ref);
-    let folder = folder.map(Output::folder);
     if args.json {
         let (verdict, because) = words(&fitted.verdict);
-        let Fitted { summary, notes, .. } = &fitted;
-        print_json(&Printed {
+        return print_json(&Printed {
             verdict: Some(verdict),
             because,
-            summary,
-            notes,
+            summary: &fitted.summary,
+            notes: &fitted.notes,
             out: folder,
-            record: &record,
-        })?;
-    } else {
-        io::stdout().write_all(report(&record.request, &fitted).as_bytes())?;
+            record,
+        });
     }
-    if let (Some(folder), false) = (folder, args.json) {
+    io::stdout().write_all(report(&record.request, fitted).as_bytes())?;
+    if let Some(folder) = folder {
         eprintln!("results are in {}", folder.display());
     }
-    match (written, failed) {
-        (Err(Failure::Usage(why)), _) if is_kept => Err(Failure::Usage(format!(
-            "the results are not written: {why}; make room, and `firebrand fit --resume` with the folder goes on from the last checkpoint"
-        ))),
-        (Err(error), _) => Err(error),
-        (Ok(_), Some(because)) => Err(Failure::Fit(because)),
-        (Ok(_), None) => Ok(()),
-    }
+    Ok(())
 }
 
 /// The approximation as it is written. A library that fails to give it has failed the run, whose record is kept.

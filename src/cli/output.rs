@@ -17,6 +17,8 @@ use super::sources::named;
 const RECORD: &str = "run.json";
 const DRAWS: &str = "draws.csv";
 const TRACE: &str = "trace.csv";
+/// What is written to see whether anything can be.
+pub const PROBE: &str = ".firebrand";
 
 /// A folder that can be written to.
 pub struct Output {
@@ -45,10 +47,11 @@ impl Output {
         let holds_a_run = has_record
             || folder.join(checkpoint::ORIGIN).exists()
             || checkpoint.join(checkpoint::LOCK).exists();
-        let is_empty = fs::read_dir(folder)
-            .map_err(|error| unusable(&error))?
-            .next()
-            .is_none();
+        let mut entries = fs::read_dir(folder).map_err(|error| unusable(&error))?;
+        let mut nothing = left_behind(folder, &[PROBE, checkpoint::ORIGIN]);
+        nothing.push(folder.join(PROBE));
+        let is_empty =
+            entries.all(|entry| entry.is_ok_and(|entry| nothing.contains(&entry.path())));
         if !holds_a_run && !is_empty {
             return Err(unusable(
                 &"it holds files that are no earlier run's; choose another folder, or empty it",
@@ -160,6 +163,7 @@ impl Output {
             .into_iter()
             .map(|name| self.folder.join(name))
             .chain(left_behind(&self.folder, &files))
+            .chain(left_behind(&self.folder, &[PROBE, checkpoint::ORIGIN]))
             .try_for_each(|path| removed(&path).map_err(|source| WriteError { path, source }))
     }
 }
@@ -190,7 +194,7 @@ pub fn removed(path: &Path) -> io::Result<()> {
 
 /// Writes a file to the folder, and removes it again.
 pub fn check_writable(folder: &Path) -> io::Result<()> {
-    let probe = folder.join(".firebrand");
+    let probe = folder.join(PROBE);
     write_atomically(&probe, |_| Ok(())).map_err(|error| error.source)?;
     fs::remove_file(&probe)
 }

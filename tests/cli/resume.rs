@@ -457,7 +457,7 @@ fn results_that_cannot_be_written_are_shown_and_written_once_they_can_be() {
         &[
             "the results are not written",
             "draws.csv",
-            "`firebrand fit --resume` with the folder",
+            "`firebrand fit --resume` with the folder goes on",
         ],
     );
     fs::remove_dir(workspace.path("out/draws.csv")).expect("a folder");

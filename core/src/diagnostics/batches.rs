@@ -7,10 +7,10 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::DiagnosisError;
+use crate::draws::points;
 use crate::family::Approximation;
 use crate::minibatch::{Batches, Minibatch};
 use crate::placement::{Precision, to_host};
-use crate::randomness::{Stream, noise};
 use crate::target::{Batch, Target, TargetError};
 
 /// Draws at which the sums are compared.
@@ -23,7 +23,7 @@ const MAX_NUMBERS: usize = 1 << 22;
 pub struct SumOverBatches {
     /// What the batches are of.
     pub minibatch: Minibatch,
-    /// The largest difference at a draw, relative to the numbers that are added; infinite where one of the two is finite and the
+    /// The largest difference at a draw, relative to the densities of the parts; infinite where one of the two is finite and the
     /// other is not.
     #[serde(with = "crate::record::number")]
     pub difference: f64,
@@ -41,11 +41,8 @@ impl SumOverBatches {
         seed: u64,
     ) -> Result<Self, DiagnosisError> {
         let draws = (MAX_NUMBERS / target.dimension().max(1)).clamp(1, DRAWS);
-        let shape = approximation.noise_shape(draws);
-        // A step that no block of the other draws has.
-        let (stream, step) = (Stream::Diagnostics, u64::MAX);
-        let noise = noise(seed, stream, step, shape, approximation.placement());
-        let theta = approximation.sample(&noise)?.theta;
+        // A step that no other draws are of.
+        let theta = points(approximation, draws, seed, u64::MAX)?;
         Ok(SumOverBatches {
             minibatch: batches.minibatch(),
             difference: largest_difference(target, &theta, batches)?,
@@ -59,6 +56,11 @@ impl SumOverBatches {
     /// Whether the log density is no sum over batches.
     pub fn differs(&self) -> bool {
         self.difference > self.rounding
+    }
+
+    /// Whether that cannot be rounding: in 32 bits terms of a part that cancel each other leave much of it.
+    pub fn is_certain(&self) -> bool {
+        self.rounding < 1e-4
     }
 }
 

@@ -31,7 +31,8 @@ use crate::minibatch::Batches;
 use crate::panics::{Panic, caught};
 use crate::placement::into_host;
 use crate::resample::systematic;
-use crate::target::{Target, TargetError};
+use crate::stop::Stop;
+use crate::target::{Counted, Counters, Target, TargetError};
 use blocks::{BLOCK_NUMBERS, Block, Blocks, Drawn, compared};
 use moments::errors_by_weights;
 
@@ -108,7 +109,8 @@ impl From<Panic> for DiagnosisError {
     }
 }
 
-/// Measures an approximation against its target; if it was fitted on minibatches, those too. The same seed gives the same numbers.
+/// Measures an approximation against its target; if it was fitted on minibatches, those too. The same seed gives the same numbers, but
+/// for Markov chains that `stop` ends.
 ///
 /// # Errors
 /// If either cannot be evaluated at all, or panics.
@@ -117,13 +119,14 @@ pub fn diagnose(
     approximation: &dyn Approximation,
     options: &DiagnosisOptions,
     batches: Option<&Batches>,
+    stop: Stop<'_>,
     seed: u64,
 ) -> Result<Diagnosis, DiagnosisError> {
     let work = || {
         let batches = batches
             .map(|batches| SumOverBatches::measure(target, approximation, batches, seed))
             .transpose()?;
-        let diagnosis = measure(target, approximation, options, seed)?;
+        let diagnosis = measure(target, approximation, options, stop, seed)?;
         Ok(Diagnosis {
             batches,
             ..diagnosis
@@ -136,6 +139,7 @@ fn measure(
     target: &dyn Target,
     approximation: &dyn Approximation,
     options: &DiagnosisOptions,
+    stop: Stop<'_>,
     seed: u64,
 ) -> Result<Diagnosis, DiagnosisError> {
     let dimension = target.dimension().max(1);
@@ -200,7 +204,7 @@ fn measure(
     let drift = match constrained.columns.is_empty() {
         true => None,
         false => drift(
-            target,
+            &Counted::new(target, &Counters::default()).until(stop),
             &whitening,
             &starts,
             &baseline,
@@ -258,7 +262,15 @@ mod tests {
 
     fn diagnosis(q: &Independent) -> Diagnosis {
         let target = GaussianTarget::standard(3);
-        diagnose(&target, q, &DiagnosisOptions::default(), None, 1).unwrap()
+        diagnose(
+            &target,
+            q,
+            &DiagnosisOptions::default(),
+            None,
+            Stop::never(),
+            1,
+        )
+        .unwrap()
     }
 
     #[test]

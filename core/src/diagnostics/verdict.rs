@@ -165,9 +165,15 @@ impl Charges {
     fn of_batches(&mut self, batches: Option<&SumOverBatches>) {
         if let Some(sum) = batches.filter(|sum| sum.differs()) {
             let Minibatch { plate, size } = &sum.minibatch;
-            self.bad.push(format!(
-                "at its draws the log density is no sum over the rows of {plate}, so batches of {size} say little of it: leave minibatches out"
-            ));
+            if sum.is_certain() {
+                self.bad.push(format!(
+                    "at its draws the log density is no sum over the rows of {plate}, so batches of {size} say little of it: leave minibatches out"
+                ));
+            } else {
+                self.care.push(format!(
+                    "at its draws batches of {size} rows of {plate} do not add up to the log density within 32 bits: see whether they do in 64"
+                ));
+            }
         }
     }
 
@@ -311,6 +317,10 @@ mod tests {
             assert_eq!(verdict(&diagnosis) == "trustworthy", is_trusted);
         }
         assert!(verdict(&diagnosis).contains("no sum over the rows of N"));
+        if let Some(sum) = &mut diagnosis.batches {
+            sum.rounding = 1e-3;
+        }
+        assert!(verdict(&diagnosis).starts_with("use with care: at its draws batches of 32"));
     }
 
     #[test]

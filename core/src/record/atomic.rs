@@ -72,7 +72,9 @@ pub fn is_temporary_of(file: &str, name: &str) -> bool {
         .strip_prefix(file)
         .and_then(|rest| rest.strip_prefix('.'))
         .and_then(|rest| rest.strip_suffix(TEMPORARY));
-    between.is_some_and(|process| process.bytes().all(|byte| byte.is_ascii_digit()))
+    between.is_some_and(|process| {
+        !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 #[cfg(test)]
@@ -107,7 +109,12 @@ mod tests {
         .unwrap();
         let name = seen.unwrap().file_name();
         assert!(is_temporary_of("draws.csv", name.to_str().unwrap()));
-        for other in ["draws.csv", "draws.csv.old.tmp", "my.12.tmp"] {
+        for other in [
+            "draws.csv",
+            "draws.csv.old.tmp",
+            "draws.csv..tmp",
+            "my.12.tmp",
+        ] {
             assert!(!is_temporary_of("draws.csv", other));
         }
     }

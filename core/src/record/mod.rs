@@ -178,6 +178,7 @@ mod tests {
     use super::*;
     use crate::diagnostics::{DiagnosisOptions, diagnose, judge};
     use crate::registry;
+    use crate::stop::Stop;
     use crate::target::GaussianTarget;
 
     fn record() -> RunRecord {
@@ -194,7 +195,15 @@ mod tests {
             chains: 0,
             ..DiagnosisOptions::default()
         };
-        let mut diagnosis = diagnose(&target, fit.approximation.as_ref(), &few, None, 1).unwrap();
+        let mut diagnosis = diagnose(
+            &target,
+            fit.approximation.as_ref(),
+            &few,
+            None,
+            Stop::never(),
+            1,
+        )
+        .unwrap();
         diagnosis.k_hat = f64::NEG_INFINITY;
         let verdict = judge(&fit.ended, &fit.start.agreement, &diagnosis);
         RunRecord {

@@ -22,6 +22,8 @@ use crate::syntax::Span;
 const POINTS: usize = 16;
 /// Rows in each of two sets of different sizes, so that more than their mean matters.
 const UNEQUAL: (usize, usize) = (2, 3);
+/// Rows, or a quarter of all, that a set has at least for it to matter what is rejected of it: a model may ask for two rows or three.
+const FEWEST_REJECTED: usize = 32;
 /// Rows that are tried together where all have too many numbers; and rows next to each other.
 const SOME: usize = 100;
 /// All rows are taken where they have at most so many numbers.
@@ -43,9 +45,11 @@ const STREAM: Stream = Stream::Other(0x706c_6174);
 pub(super) fn check(plated: &Plated) -> Result<BTreeSet<Span>, Vec<Diagnostic>> {
     let mut without_rows = BTreeMap::new();
     for (mut whole, first) in sets(plated) {
-        let (first, second) = (whole[..first].to_vec(), whole[first..].to_vec());
-        // In the data's own order, so that it matters where a row stands.
-        whole.sort_unstable();
+        let (mut first, mut second) = (whole[..first].to_vec(), whole[first..].to_vec());
+        // In the data's own order, as batches are: so it matters where a row stands.
+        for rows in [&mut whole, &mut first, &mut second] {
+            rows.sort_unstable();
+        }
         for (span, nothing) in compare(plated, [&whole, &first, &second])? {
             *without_rows.entry(span).or_insert(true) &= nothing;
         }
@@ -139,7 +143,11 @@ fn compare(plated: &Plated, sets: [&[usize]; 3]) -> Result<Vec<(Span, bool)>, Ve
     let found = evaluate(&mut graph, &totals, plated.base.dimension);
     let (mut refused, mut without_rows) = (Vec::new(), Vec::new());
     let is_met = |point: usize, set: usize| found[point * totals.len() + set] != 0.0;
-    if !(0..POINTS).all(|point| is_met(point, 0) == (is_met(point, 1) && is_met(point, 2))) {
+    let fewest = FEWEST_REJECTED.min(plated.rows() / 4);
+    let is_judged = sets.iter().all(|set| set.len() >= fewest);
+    if is_judged
+        && !(0..POINTS).all(|point| is_met(point, 0) == (is_met(point, 1) && is_met(point, 2)))
+    {
         refused.push(rejecting(plated, &required));
     }
     for (statement, span) in by_statement.keys().enumerate() {

@@ -157,6 +157,7 @@ fn elbo(inference: &dyn Inference, family: &dyn Family) -> f64 {
         fit.approximation.as_ref(),
         &options,
         None,
+        firebrand_core::Stop::never(),
         9,
     );
     diagnosis.unwrap().elbo

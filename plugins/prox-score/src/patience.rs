@@ -18,7 +18,9 @@ pub struct Patience {
     draws_per_dimension: f64,
     /// The share of `1 / noise` that eta may be, where steps see other rows of the data each.
     on_batches: Option<f64>,
-    /// How far a log standard deviation goes in a step while means explore, however much noise there is.
+    /// Whether it is of one coordinate of very many, whose means explore.
+    explores: bool,
+    /// How far a log standard deviation goes in a step then, however much noise there is.
     spreading: f64,
 }
 
@@ -69,6 +71,7 @@ impl Patience {
             noise: 0.0,
             draws_per_dimension: batch as f64 / dimension as f64,
             on_batches: None,
+            explores: false,
             spreading: 0.0,
         }
     }
@@ -89,6 +92,7 @@ impl Patience {
         Self {
             limit: EXPLORING_LIMIT * eta,
             tightening: 1.0,
+            explores: true,
             spreading: SPREADING,
             ..Self::new(eta, 1, 1).on_batches(EXPLORING)
         }
@@ -122,12 +126,16 @@ impl Patience {
             if self.noise == 0.0 {
                 self.noise = divergence;
             }
+            let before = self.noise;
+            self.noise += SHARE * (divergence - self.noise);
             // By the steps before this one: rows far out are seldom on both sides alike, and where they shorten their own steps the others
-            // win.
-            let usual = self.noise.max(divergence / UNUSUAL);
+            // win. One coordinate of very many has no say, and what explores had better not go far by them.
+            let usual = match self.explores {
+                true => self.noise,
+                false => before.max(divergence / UNUSUAL),
+            };
             let (unbiased, least) = (share / usual, self.spreading / usual.sqrt());
             self.eta = self.limit.min(unbiased.max(least));
-            self.noise += SHARE * (divergence - self.noise);
             return Ok(());
         }
         if divergence > WORSE * self.last_divergence {

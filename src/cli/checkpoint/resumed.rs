@@ -53,7 +53,7 @@ impl Resumed {
         };
         if !checkpoints.is_dir() {
             return Err(match record {
-                Some(record) if has_converged(&record) => refused(&finished(&record)),
+                Some(record) if needs_no_checkpoint(&record) => refused(&finished(&record)),
                 _ => refused(&format!(
                     "its checkpoints, `{}`, are not there any more; begin it anew",
                     checkpoints.display()
@@ -102,8 +102,12 @@ fn goes_on(record: &RunRecord, asked: &RunFile) -> bool {
     }
 }
 
-fn has_converged(record: &RunRecord) -> bool {
-    matches!(&record.outcome, Outcome::Ran(course) if matches!(course.ended, Ended::Converged { .. }))
+/// Whether a run has removed its checkpoints itself.
+fn needs_no_checkpoint(record: &RunRecord) -> bool {
+    match &record.outcome {
+        Outcome::NotStarted { .. } => true,
+        Outcome::Ran(course) => matches!(course.ended, Ended::Converged { .. }),
+    }
 }
 
 /// Why there is nothing to resume, and what can be done.

@@ -11,7 +11,7 @@ use super::Printed;
 use super::figure::Reliability;
 use super::restored::Restored;
 use crate::cli::Failure;
-use crate::cli::output::{check_writable, left_behind, removed, stem};
+use crate::cli::output::{PROBE, check_writable, left_behind, removed, stem};
 
 const DRAWS: &str = "predictions.csv";
 const RECORD: &str = "prediction.json";
@@ -38,7 +38,8 @@ impl Folder {
         let mut entries = fs::read_dir(path).map_err(|error| unusable(&error))?;
         let files = [DRAWS, RECORD, FIGURE];
         let mut known = left_behind(path, &files);
-        known.extend(files.map(|name| path.join(name)));
+        known.extend(left_behind(path, &[PROBE]));
+        known.extend(files.iter().chain([&PROBE]).map(|name| path.join(name)));
         let is_known = |entry: io::Result<fs::DirEntry>| {
             entry.is_ok_and(|entry| known.contains(&entry.path()))
         };

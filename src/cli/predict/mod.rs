@@ -98,7 +98,7 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
         Some(Ok(quality)) => (Some(quality), None),
         Some(Err(wrong)) => (None, Some(wrong)),
     };
-    let printed = Printed {
+    let mut printed = Printed {
         verdict: quality.as_ref().map(Quality::verdict),
         quality: quality.as_ref(),
         draws: draws.draws(),
@@ -111,22 +111,28 @@ pub fn run(args: &PredictArgs) -> Result<(), Failure> {
         None => Ok(()),
     });
     if let Some(wrong) = wrong {
-        return Err(wrong);
+        return written.and(Err(wrong));
+    }
+    if written.is_err() {
+        printed.out = None;
     }
     // What cannot be written is shown all the same.
+    let shown = show(args, &printed);
+    written.and(shown)
+}
+
+fn show(args: &PredictArgs, printed: &Printed<'_>) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     if args.json {
-        serde_json::to_writer_pretty(&mut out, &printed).map_err(io::Error::from)?;
-        writeln!(out)?;
-        return written;
+        serde_json::to_writer_pretty(&mut out, printed).map_err(io::Error::from)?;
+        return Ok(writeln!(out)?);
     }
-    let text = match &quality {
-        Some(quality) => report::report(quality, draws.draws(), interrupted_of),
-        None => summary_table(&summary, None),
+    let text = match printed.quality {
+        Some(quality) => report::report(quality, printed.draws, printed.interrupted_of),
+        None => summary_table(printed.summary, None),
     };
     out.write_all(text.as_bytes())?;
-    written?;
-    if let Some(folder) = &args.out {
+    if let Some(folder) = printed.out {
         eprintln!("predictions are in {}", folder.display());
     }
     Ok(())

@@ -85,7 +85,7 @@ fn collect(
     there.sort_unstable();
     let mut weights = Vec::with_capacity(tensors.iter().map(WeightTensor::size).sum());
     let mut missing = Vec::new();
-    let mut taken = BTreeSet::new();
+    let (mut taken, mut prefixes) = (BTreeSet::new(), BTreeSet::new());
     for tensor in tensors {
         let name = match &reference.name {
             Some(before) => format!("{before}.{}", tensor.name),
@@ -122,14 +122,16 @@ fn collect(
         }
         weights.extend(numbers);
         taken.insert(found);
+        prefixes.extend(found.strip_suffix(&*tensor.name));
     }
     if missing.is_empty() {
-        let left = left_over(&there, &taken, tensors);
+        let left = left_over(&there, &taken, &prefixes, tensors);
         if left.is_empty() {
             return Ok(weights);
         }
         return Err(format!(
-            "{file} has {}, which the network has not: they are of a larger one, so declare it as large",
+            "{file} has {}, which the network has not, so it would be another one than the file's: declare it with as many layers, or write \
+             a file without them",
             some_of(&left)
         ));
     }
@@ -159,23 +161,23 @@ fn some_of(names: &[impl AsRef<str>]) -> String {
 fn left_over<'n>(
     there: &[&'n str],
     taken: &BTreeSet<&str>,
+    prefixes: &BTreeSet<&str>,
     tensors: &[WeightTensor],
 ) -> Vec<&'n str> {
     let own: BTreeSet<String> = tensors
         .iter()
-        .map(|t| without_numbers(module(&t.name)))
-        .collect();
-    let before: BTreeSet<&str> = taken
-        .iter()
-        .flat_map(|name| tensors.iter().filter_map(|t| name.strip_suffix(&*t.name)))
+        .map(|tensor| without_numbers(module(&tensor.name)))
         .collect();
     let is_learned = |name: &str| name.ends_with("weight") || name.ends_with("bias");
-    let is_left = |name: &&&str| {
-        let mut within = before.iter().filter_map(|before| name.strip_prefix(before));
-        !taken.contains(**name)
-            && is_learned(name)
-            && within.any(|name| own.contains(&without_numbers(module(name))))
+    let is_like_own = |name: &str| {
+        let within = prefixes
+            .iter()
+            .filter_map(|before| name.strip_prefix(before));
+        within
+            .map(module)
+            .any(|module| own.contains(&without_numbers(module)))
     };
+    let is_left = |name: &&&str| !taken.contains(**name) && is_learned(name) && is_like_own(name);
     there.iter().filter(is_left).copied().collect()
 }
 
@@ -186,11 +188,15 @@ fn module(tensor: &str) -> &str {
 
 /// A path with the same sign for all numbers.
 fn without_numbers(path: &str) -> String {
-    let parts = path.split(|c: char| c.is_ascii_digit());
-    parts
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join("#")
+    let mut text = String::with_capacity(path.len());
+    for c in path.chars() {
+        match c.is_ascii_digit() {
+            false => text.push(c),
+            true if text.ends_with('#') => {}
+            true => text.push('#'),
+        }
+    }
+    text
 }
 
 /// The tensor of this name, or else those whose names end with it.
