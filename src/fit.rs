@@ -248,7 +248,7 @@ impl Ready<'_> {
     /// The check of the result. A plugin that panics at it has failed the run, whose record is kept.
     fn check(&self, fit: &mut Fit, cancelled: &AtomicBool) -> (Option<Diagnosis>, Verdict) {
         let counters = Counters::default();
-        // A check may take as long as the fit did: what its chains have found by then is judged.
+        // A check may take as long as the fit did: what it has found by then is judged.
         let seconds = match self.diagnosis.max_seconds {
             Some(seconds) => seconds,
             None => fit.seconds.max(LEAST_CHECK_SECONDS),
@@ -256,7 +256,6 @@ impl Ready<'_> {
         let limit = Duration::try_from_secs_f64(seconds).ok();
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let stop = Stop::new(cancelled, deadline);
-        // Before them, the draws are looked at, all of them.
         let target = Counted::new(self.target, &counters).until(Stop::new(cancelled, None));
         let seed = self.options.seed;
         // A fit has run on these: they can be drawn.

@@ -9,12 +9,14 @@ use super::whitening::Whitening;
 use crate::family::{Approximation, FamilyError};
 use crate::placement::{to_host, to_mat};
 use crate::randomness::{Stream, noise};
+use crate::stop::Stop;
 use crate::target::{Batch, Constrained, Evaluation, Target, TargetError};
 
 /// Numbers that the draws of a block have, about: 16 megabytes.
 pub const BLOCK_NUMBERS: usize = 1 << 21;
-/// Draws that are evaluated together at most: where rows are many, a thousand would take a long while.
-const EVALUATED_AT_ONCE: usize = 256;
+/// Draws that are evaluated together at most: where rows are many, a thousand would take a long while. As many are looked at however
+/// little time there is.
+const EVALUATED_AT_ONCE: usize = 64;
 /// Numbers of all draws whose scores are compared: where there are more, some of the coordinates are.
 const COMPARED_NUMBERS: usize = 1 << 23;
 /// Coordinates that are compared at most: of a million, so many say what all would.
@@ -138,7 +140,13 @@ pub struct Scores {
 }
 
 impl Drawn {
-    /// Adds a block's densities and values, and gives its scores.
+    /// Has these draws alone have all of the weight.
+    pub fn share_weight(&mut self) {
+        let total: f64 = self.log_base.iter().map(|w| w.exp()).sum();
+        self.log_base.iter_mut().for_each(|w| *w -= total.ln());
+    }
+
+    /// Adds a block's densities and values, and gives its scores; those of the first draws alone if there is no time for more.
     ///
     /// # Errors
     /// If target or approximation cannot be evaluated.
@@ -147,9 +155,12 @@ impl Drawn {
         target: &dyn Target,
         approximation: &dyn Approximation,
         theta: &Tensor<2>,
-        log_base: Vec<f64>,
+        mut log_base: Vec<f64>,
+        stop: Stop<'_>,
     ) -> Result<Scores, DiagnosisError> {
-        let at = evaluate(target, theta)?;
+        let at = evaluate(target, theta, stop)?;
+        log_base.truncate(at.valid.len());
+        let theta = &theta.clone().narrow(0, 0, at.valid.len());
         let log_q = to_host(&approximation.log_prob(theta)?);
         let log_p = to_host(&at.log_density);
         let ratio = |(p, q): (&f64, &f64)| match p.is_finite() {
@@ -173,18 +184,21 @@ impl Drawn {
     }
 }
 
-/// Log densities and scores, of some draws after the others: between them the check can be ended.
-fn evaluate(target: &dyn Target, theta: &Tensor<2>) -> Result<Evaluation, TargetError> {
-    let parts = theta.clone().split(EVALUATED_AT_ONCE, 0);
-    let parts = parts
-        .iter()
-        .map(|part| target.log_density_and_score(part, &Batch::Full));
+/// Log densities and scores, of some draws after the others, until it is time to end.
+fn evaluate(
+    target: &dyn Target,
+    theta: &Tensor<2>,
+    stop: Stop<'_>,
+) -> Result<Evaluation, TargetError> {
     let (mut log_density, mut score, mut valid) = (Vec::new(), Vec::new(), Vec::new());
-    for part in parts {
-        let part = part?;
+    for part in theta.clone().split(EVALUATED_AT_ONCE, 0) {
+        let part = target.log_density_and_score(&part, &Batch::Full)?;
         log_density.push(part.log_density);
         score.push(part.score);
         valid.extend(part.valid);
+        if stop.reason().is_some() {
+            break;
+        }
     }
     Ok(Evaluation {
         log_density: Tensor::cat(log_density, 0),

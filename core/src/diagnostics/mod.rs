@@ -64,6 +64,9 @@ crate::options! {
 pub struct Diagnosis {
     /// Draws of q that were used.
     pub draws: usize,
+    /// Whether there was no time for more of them.
+    #[serde(default)]
+    pub is_cut: bool,
     /// Of those, the fraction outside the support of p, or rejected by it.
     pub invalid: f64,
     /// The evidence lower bound, E_q[log p - log q], over valid draws.
@@ -109,8 +112,8 @@ impl From<Panic> for DiagnosisError {
     }
 }
 
-/// Measures an approximation against its target; if it was fitted on minibatches, those too. The same seed gives the same numbers, but
-/// for Markov chains that `stop` ends.
+/// Measures an approximation against its target; if it was fitted on minibatches, those too. The same seed gives the same numbers, unless
+/// `stop` ends draws or Markov chains: then those that there are by then are judged.
 ///
 /// # Errors
 /// If either cannot be evaluated at all, or panics.
@@ -153,10 +156,14 @@ fn measure(
     let whitening = blocks.whitening()?;
     let compared = compared(dimension, blocks.draws);
     let mut all = Drawn::default();
+    let mut is_cut = false;
     let mut starts = Mat::new();
     for number in 0..blocks.count() {
         let Block { theta, log_base } = blocks.sample(number)?;
-        let at = all.add(target, approximation, &theta, log_base)?;
+        let wanted = log_base.len();
+        let at = all.add(target, approximation, &theta, log_base, stop)?;
+        is_cut =
+            at.valid.len() < wanted || (stop.reason().is_some() && number + 1 < blocks.count());
         let valid: Vec<usize> = (0..at.valid.len()).filter(|&s| at.valid[s]).collect();
         let difference = columns(at.score - at.own_score, &valid);
         let difference = whitening.pull_score_columns(difference);
@@ -175,6 +182,10 @@ fn measure(
         }
         let whitened = whitening.whiten_columns(theta);
         all.whitened.push(&whitened, &compared);
+        if is_cut {
+            all.share_weight();
+            break;
+        }
     }
     let Drawn {
         log_base,
@@ -214,6 +225,7 @@ fn measure(
     };
     Ok(Diagnosis {
         draws,
+        is_cut,
         invalid: 1.0 - valid as f64 / draws as f64,
         elbo,
         elbo_error,
@@ -257,6 +269,7 @@ fn columns(points: Tensor<2>, which: &[usize]) -> Mat<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stop::StopReason;
     use crate::target::GaussianTarget;
     use crate::testing::Independent;
 
@@ -296,5 +309,21 @@ mod tests {
             assert!((errors.mean() - 0.5).abs() < 0.2, "{errors:?}");
             assert!((errors.log_sd() + 0.8_f64.ln()).abs() < 0.12, "{errors:?}");
         }
+    }
+
+    #[test]
+    fn where_there_is_no_time_the_first_draws_are_judged() {
+        let target = GaussianTarget::standard(3);
+        let q = Independent::new(&[0.5, 0.0, 0.0], &[0.8, 1.0, 1.0]);
+        let over = || Some(StopReason::Time);
+        let stop = Stop::asking(&over);
+        let options = DiagnosisOptions::default();
+        let out = diagnose(&target, &q, &options, None, stop, 1).unwrap();
+        assert!(out.is_cut && out.draws == 64);
+        let divergence = 0.5 * (0.25 + 0.64 - 1.0) - 0.8_f64.ln();
+        assert!(
+            (out.elbo + divergence).abs() < 4.0 * out.elbo_error,
+            "{out:?}"
+        );
     }
 }

@@ -153,6 +153,12 @@ impl Charges {
                 "its evidence lower bound is not finite: the posterior may be improper".into(),
             );
         }
+        if diagnosis.is_cut {
+            self.care.push(format!(
+                "the check had time for {} draws alone",
+                diagnosis.draws
+            ));
+        }
         let percent = 100.0 * diagnosis.invalid;
         let clause = format!("{percent:.1}% of its draws are outside the support of the posterior");
         if diagnosis.invalid > INVALID.1 {
@@ -242,6 +248,7 @@ mod tests {
     fn good() -> Diagnosis {
         Diagnosis {
             draws: 4000,
+            is_cut: false,
             invalid: 0.0,
             elbo: -10.0,
             elbo_error: 0.01,

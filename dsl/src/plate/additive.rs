@@ -23,7 +23,7 @@ const POINTS: usize = 16;
 /// Rows in each of two sets of different sizes, so that more than their mean matters.
 const UNEQUAL: (usize, usize) = (2, 3);
 /// Rows, or a quarter of all, that a set has at least for it to matter what is rejected of it: a model may ask for two rows or three.
-const FEWEST_REJECTED: usize = 32;
+const FEWEST_REJECTED: usize = 8;
 /// Rows that are tried together where all have too many numbers; and rows next to each other.
 const SOME: usize = 100;
 /// All rows are taken where they have at most so many numbers.
