@@ -1,23 +1,21 @@
 //! `firebrand fit`: from a model and its data to a posterior and a verdict.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use firebrand::core::Checkpoint;
-use firebrand::core::record::{Outcome, PluginRecord, Request, RunRecord, SavedApproximation};
+use firebrand::core::record::PluginRecord;
 use firebrand::core::{Batches, InferenceError, Minibatch, TargetError};
 use firebrand::{
-    Data, DeviceError, DeviceName, Ended, Event, Fitted, Keeping, Ready, Target, spare_memory,
+    DeviceError, DeviceName, Ended, Event, Fitted, Keeping, Ready, Target, spare_memory,
 };
-use serde::Serialize;
 
 use super::Failure;
 use super::checkpoint::{Kept, Origin, Resumed, Used, texts};
+use super::ending::{because, finish, not_started};
 use super::inputs::{Computing, PrecisionName, compile, read_model, usable_tolerance};
 use super::output::Output;
 use super::progress::{Progress, catch_interrupts};
-use super::report::{report, words};
 use super::run_file::RunFile;
 use super::sources::{Place, Sources, coded};
 
@@ -173,7 +171,7 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
                 compare(&mut fitted, place);
             }
             let has_converged = matches!(fitted.fit.ended, Ended::Converged { .. });
-            let done = finish(args, fitted, request, output);
+            let done = finish(args.json, fitted, request, output);
             if let Some(kept) = kept.filter(|_| has_converged && done.is_ok()) {
                 kept.remove();
             }
@@ -184,7 +182,7 @@ pub fn run(args: &FitArgs) -> Result<(), Failure> {
         Err(error) => {
             // One that was interrupted may go on, by seeking its start again.
             let goes_on = matches!(error, InferenceError::Target(TargetError::Interrupted));
-            let done = not_started(args, because(&error, place.as_ref()), request, output);
+            let done = not_started(args.json, because(&error, place.as_ref()), request, output);
             if let Some(kept) = kept.filter(|_| !goes_on) {
                 kept.remove();
             }
@@ -353,173 +351,4 @@ fn compare(fitted: &mut Fitted, place: &Place) {
             "there is no comparison with the reference draws: {error}"
         )),
     }
-}
-
-/// What `--json` prints.
-#[derive(Serialize)]
-struct Printed<'a> {
-    /// "trustworthy", "use with care", "do not trust", or null if there is no result.
-    verdict: Option<&'static str>,
-    because: &'a [String],
-    summary: &'a [firebrand::Quantity],
-    notes: &'a [String],
-    /// The folder with the results.
-    out: Option<&'a Path>,
-    record: &'a RunRecord,
-}
-
-fn finish(
-    args: &FitArgs,
-    mut fitted: Fitted,
-    request: Request,
-    output: Option<Output>,
-) -> Result<(), Failure> {
-    let approximation = saved(&mut fitted, &request);
-    let record = fitted.record(request);
-    let failed = match &fitted.fit.ended {
-        Ended::Failed { because } => Some(because.clone()),
-        _ => None,
-    };
-    let written = kept(output, failed.is_some(), &record.request).and_then(|output| {
-        if let Some(output) = &output {
-            output.write(&record, &fitted, approximation.as_ref())?;
-        }
-        Ok(output)
-    });
-    let written = written.map_err(Failure::sentence);
-    let folder = written.as_ref().ok().and_then(Option::as_ref);
-    // What cannot be written is shown all the same.
-    let shown = show(args, &fitted, &record, folder.map(Output::folder));
-    let wrong = match (failed, written) {
-        (None, Ok(_)) => return shown,
-        (Some(because), Ok(_)) => Failure::Fit(because),
-        (Some(because), Err(error)) => Failure::Fit(format!(
-            "{because}; and the results are not written: {error}"
-        )),
-        (None, Err(error)) => Failure::Usage(format!(
-            "the results are not written: {error}; once they can be, `firebrand fit --resume` with the folder goes on from the last checkpoint"
-        )),
-    };
-    Err(wrong)
-}
-
-/// Shows a result.
-fn show(
-    args: &FitArgs,
-    fitted: &Fitted,
-    record: &RunRecord,
-    folder: Option<&Path>,
-) -> Result<(), Failure> {
-    for note in &fitted.notes {
-        eprintln!("note: {note}");
-    }
-    if args.json {
-        let (verdict, because) = words(&fitted.verdict);
-        return print_json(&Printed {
-            verdict: Some(verdict),
-            because,
-            summary: &fitted.summary,
-            notes: &fitted.notes,
-            out: folder,
-            record,
-        });
-    }
-    io::stdout().write_all(report(&record.request, fitted).as_bytes())?;
-    if let Some(folder) = folder {
-        eprintln!("results are in {}", folder.display());
-    }
-    Ok(())
-}
-
-/// The approximation as it is written. A library that fails to give it has failed the run, whose record is kept.
-fn saved(fitted: &mut Fitted, request: &Request) -> Option<SavedApproximation> {
-    let approximation = fitted.fit.approximation.as_ref();
-    match SavedApproximation::of(approximation, request.family.clone()) {
-        Ok(saved) => Some(saved),
-        Err(error) => {
-            if !matches!(fitted.fit.ended, Ended::Failed { .. }) {
-                fitted.fit.ended = Ended::Failed {
-                    because: format!("the approximation cannot be written: {error}"),
-                };
-            }
-            None
-        }
-    }
-}
-
-fn not_started(
-    args: &FitArgs,
-    because: String,
-    request: Request,
-    output: Option<Output>,
-) -> Result<(), Failure> {
-    let outcome = Outcome::NotStarted {
-        because: because.clone(),
-    };
-    let record = RunRecord { request, outcome };
-    let output = kept(output, true, &record.request)?;
-    if let Some(output) = &output {
-        output.write_record(&record)?;
-        eprintln!("the record of the run is in {}", output.folder().display());
-    }
-    if args.json {
-        let out = output.as_ref().map(Output::folder);
-        let because = std::slice::from_ref(&because);
-        print_json(&Printed {
-            verdict: None,
-            because,
-            summary: &[],
-            notes: &[],
-            out,
-            record: &record,
-        })?;
-    }
-    Err(Failure::Fit(because))
-}
-
-/// Why a run did not get as far as its first step, in a sentence.
-pub fn why_not_started(error: &InferenceError) -> String {
-    match error {
-        InferenceError::Target(TargetError::Interrupted) => {
-            "the run was interrupted, or out of time, before a start was found".into()
-        }
-        error => error.to_string(),
-    }
-}
-
-/// [`why_not_started`], with what in the data may be the reason.
-fn because(error: &InferenceError, place: Option<&Place>) -> String {
-    let why = why_not_started(error);
-    let data = place.and_then(|place| place.files.data.as_deref());
-    let nans = match (error, data) {
-        (InferenceError::Start(_), Some(path)) => {
-            Data::from_file(path).map_or(Vec::new(), |data| data.nans())
-        }
-        _ => Vec::new(),
-    };
-    match nans.is_empty() {
-        true => why,
-        false => format!(
-            "{why}; in the data {} is NaN, and so is every density of it: leave such rows out, or have parameters in their place",
-            nans.join("; ")
-        ),
-    }
-}
-
-/// The folder that was asked for; for a failed run a temporary one if none was.
-fn kept(
-    output: Option<Output>,
-    failed: bool,
-    request: &Request,
-) -> Result<Option<Output>, Failure> {
-    match output {
-        None if failed => Output::temporary(request).map(Some),
-        output => Ok(output),
-    }
-}
-
-fn print_json(printed: &Printed<'_>) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, printed).map_err(io::Error::from)?;
-    Ok(writeln!(out)?)
 }

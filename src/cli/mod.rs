@@ -9,6 +9,7 @@ mod checkpoint;
 mod completions;
 mod declared;
 mod drawing;
+mod ending;
 mod experiment;
 mod failure;
 mod fit;

@@ -12,7 +12,7 @@ use firebrand_posteriordb::{Database, Entry};
 use super::options::SweepOptions;
 use super::results::{ReferenceErrors, Row};
 use super::selection::Chosen;
-use crate::cli::fit::why_not_started;
+use crate::cli::ending::why_not_started;
 use crate::cli::report::words;
 
 /// What came of one posterior.
