@@ -237,16 +237,9 @@ impl Posterior {
     ) -> Result<First, TargetError> {
         let draws = self.check(theta)?;
         let values = self.constrained(theta, draws)?;
-        let extended = self.generator.extend(values, theta, seed, cancelled)?;
         let columns = self.columns.clone();
-        Ok(First {
-            draws: Constrained {
-                columns,
-                values: extended.rows,
-            },
-            count: extended.draws,
-            rejected: extended.rejected,
-        })
+        self.generator
+            .extend(columns, values, theta, seed, cancelled)
     }
 
     fn check(&self, theta: &Tensor<2>) -> Result<usize, TargetError> {

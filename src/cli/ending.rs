@@ -42,13 +42,8 @@ pub fn finish(
         Ended::Failed { because } => Some(because.clone()),
         _ => None,
     };
-    let written = kept(output, failed.is_some(), &record.request).and_then(|output| {
-        if let Some(output) = &output {
-            output.write(&record, &fitted, approximation.as_ref())?;
-        }
-        Ok(output)
-    });
-    let written = written.map_err(Failure::sentence);
+    let write = |output: &Output| output.write(&record, &fitted, approximation.as_ref());
+    let written = written(output, failed.is_some(), &record.request, write);
     let folder = written.as_ref().ok().and_then(Option::as_ref);
     // What cannot be written is shown all the same.
     let shown = show(json, &fitted, &record, folder.map(Output::folder));
@@ -120,13 +115,8 @@ pub fn not_started(
         because: because.clone(),
     };
     let record = RunRecord { request, outcome };
-    let written = kept(output, true, &record.request).and_then(|output| {
-        if let Some(output) = &output {
-            output.write_record(&record)?;
-        }
-        Ok(output)
-    });
-    let written = written.map_err(Failure::sentence);
+    let write = |output: &Output| output.write_record(&record);
+    let written = written(output, true, &record.request, write);
     let out = written.as_ref().ok().and_then(Option::as_ref);
     let out = out.map(Output::folder);
     if let Some(folder) = out {
@@ -178,16 +168,23 @@ pub fn because(error: &InferenceError, place: Option<&Place>) -> String {
     }
 }
 
-/// The folder that was asked for; for a failed run a temporary one if none was.
-fn kept(
+/// Writes to the folder that was asked for, or for a failed run to a temporary one if none was; gives the folder, or what is wrong with it
+/// in a sentence.
+fn written(
     output: Option<Output>,
     failed: bool,
     request: &Request,
-) -> Result<Option<Output>, Failure> {
-    match output {
-        None if failed => Output::temporary(request).map(Some),
-        output => Ok(output),
-    }
+    write: impl FnOnce(&Output) -> Result<(), Failure>,
+) -> Result<Option<Output>, String> {
+    let work = || {
+        let output = match output {
+            None if failed => Some(Output::temporary(request)?),
+            output => output,
+        };
+        output.as_ref().map_or(Ok(()), write)?;
+        Ok(output)
+    };
+    work().map_err(Failure::sentence)
 }
 
 fn print_json(printed: &Printed<'_>) -> Result<(), Failure> {

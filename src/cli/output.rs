@@ -159,11 +159,12 @@ impl Output {
             SavedApproximation::RON,
             SavedApproximation::TENSORS,
         ];
+        let mut temporary = files.to_vec();
+        temporary.extend([PROBE, checkpoint::ORIGIN]);
         files
             .into_iter()
             .map(|name| self.folder.join(name))
-            .chain(left_behind(&self.folder, &files))
-            .chain(left_behind(&self.folder, &[PROBE, checkpoint::ORIGIN]))
+            .chain(left_behind(&self.folder, &temporary))
             .try_for_each(|path| removed(&path).map_err(|source| WriteError { path, source }))
     }
 }

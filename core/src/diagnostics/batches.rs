@@ -27,8 +27,8 @@ pub struct SumOverBatches {
     /// other is not.
     #[serde(with = "crate::record::number")]
     pub difference: f64,
-    /// What rounding may make of the difference.
-    pub rounding: f64,
+    /// In which the numbers were added.
+    pub precision: Precision,
 }
 
 impl SumOverBatches {
@@ -46,21 +46,17 @@ impl SumOverBatches {
         Ok(SumOverBatches {
             minibatch: batches.minibatch(),
             difference: largest_difference(target, &theta, batches)?,
-            rounding: match target.precision() {
-                Precision::F64 => 1e-6,
-                Precision::F32 => 1e-3,
-            },
+            precision: target.precision(),
         })
     }
 
     /// Whether the log density is no sum over batches.
     pub fn differs(&self) -> bool {
-        self.difference > self.rounding
-    }
-
-    /// Whether that cannot be rounding: in 32 bits terms of a part that cancel each other leave much of it.
-    pub fn is_certain(&self) -> bool {
-        self.rounding < 1e-4
+        let rounding = match self.precision {
+            Precision::F64 => 1e-6,
+            Precision::F32 => 1e-3,
+        };
+        self.difference > rounding
     }
 }
 

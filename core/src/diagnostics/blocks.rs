@@ -10,7 +10,7 @@ use crate::family::{Approximation, FamilyError};
 use crate::placement::{to_host, to_mat};
 use crate::randomness::{Stream, noise};
 use crate::stop::Stop;
-use crate::target::{Batch, Constrained, Evaluation, Target, TargetError};
+use crate::target::{Batch, Evaluation, Joined, Target, TargetError};
 
 /// Numbers that the draws of a block have, about: 16 megabytes.
 pub const BLOCK_NUMBERS: usize = 1 << 21;
@@ -123,7 +123,7 @@ pub struct Drawn {
     /// log p - log q, `[S]`; minus infinity where p is zero.
     pub log_ratios: Vec<f64>,
     /// On the model's scale, without generated quantities.
-    pub constrained: Constrained,
+    pub constrained: Joined,
     /// How many are valid.
     pub valid: usize,
     /// Differences of whitened scores, of the valid draws in the coordinates that are compared.
@@ -169,12 +169,7 @@ impl Drawn {
         };
         self.log_ratios.extend(log_p.iter().zip(&log_q).map(ratio));
         self.log_base.extend(log_base);
-        let table = target.constrain_parameters(theta)?;
-        if self.constrained.columns.is_empty() {
-            self.constrained = table;
-        } else {
-            self.constrained.values.extend(table.values);
-        }
+        self.constrained.push(target.constrain_parameters(theta))?;
         self.valid += at.valid.iter().filter(|&&valid| valid).count();
         Ok(Scores {
             own_score: approximation.score(theta)?,

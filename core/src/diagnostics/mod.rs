@@ -125,16 +125,7 @@ pub fn diagnose(
     stop: Stop<'_>,
     seed: u64,
 ) -> Result<Diagnosis, DiagnosisError> {
-    let work = || {
-        let batches = batches
-            .map(|batches| SumOverBatches::measure(target, approximation, batches, seed))
-            .transpose()?;
-        let diagnosis = measure(target, approximation, options, stop, seed)?;
-        Ok(Diagnosis {
-            batches,
-            ..diagnosis
-        })
-    };
+    let work = || measure(target, approximation, options, batches, stop, seed);
     caught(work, DiagnosisError::from)
 }
 
@@ -142,9 +133,13 @@ fn measure(
     target: &dyn Target,
     approximation: &dyn Approximation,
     options: &DiagnosisOptions,
+    batches: Option<&Batches>,
     stop: Stop<'_>,
     seed: u64,
 ) -> Result<Diagnosis, DiagnosisError> {
+    let batches = batches
+        .map(|batches| SumOverBatches::measure(target, approximation, batches, seed))
+        .transpose()?;
     let dimension = target.dimension().max(1);
     let wanted = options.draws.min(MAX_NUMBERS / dimension);
     let blocks = Blocks {
@@ -195,6 +190,7 @@ fn measure(
         differences,
         whitened,
     } = all;
+    let constrained = constrained.finish()?;
     let draws = log_ratios.len();
     let base: Vec<f64> = log_base.iter().map(|w| w.exp()).collect();
     let (elbo, elbo_error) = lower_bound(&log_ratios, &base);
@@ -234,7 +230,7 @@ fn measure(
         by_weights,
         scores,
         drift,
-        batches: None,
+        batches,
     })
 }
 

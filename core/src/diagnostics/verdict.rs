@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{Diagnosis, Drift, MomentError, MomentErrors, SumOverBatches};
 use crate::driver::Ended;
 use crate::minibatch::Minibatch;
+use crate::placement::Precision;
 use crate::start::Agreement;
 
 /// An error of a mean, in posterior standard deviations, from which a fit is bad.
@@ -171,14 +172,14 @@ impl Charges {
     fn of_batches(&mut self, batches: Option<&SumOverBatches>) {
         if let Some(sum) = batches.filter(|sum| sum.differs()) {
             let Minibatch { plate, size } = &sum.minibatch;
-            if sum.is_certain() {
-                self.bad.push(format!(
+            match sum.precision {
+                Precision::F64 => self.bad.push(format!(
                     "at its draws the log density is no sum over the rows of {plate}, so batches of {size} say little of it: leave minibatches out"
-                ));
-            } else {
-                self.care.push(format!(
+                )),
+                // Terms of a part that cancel each other may leave as much.
+                Precision::F32 => self.care.push(format!(
                     "at its draws batches of {size} rows of {plate} do not add up to the log density within 32 bits: see whether they do in 64"
-                ));
+                )),
             }
         }
     }
@@ -319,13 +320,13 @@ mod tests {
             diagnosis.batches = Some(SumOverBatches {
                 minibatch: "N=32".parse().unwrap(),
                 difference,
-                rounding: 1e-6,
+                precision: Precision::F64,
             });
             assert_eq!(verdict(&diagnosis) == "trustworthy", is_trusted);
         }
         assert!(verdict(&diagnosis).contains("no sum over the rows of N"));
         if let Some(sum) = &mut diagnosis.batches {
-            sum.rounding = 1e-3;
+            sum.precision = Precision::F32;
         }
         assert!(verdict(&diagnosis).starts_with("use with care: at its draws batches of 32"));
     }

@@ -167,9 +167,9 @@ impl Constrained {
 #[derive(Debug, Default)]
 pub struct Joined {
     table: Constrained,
-    /// Why the draws so far were rejected, if all of them were.
+    /// Why draws were rejected, if any were.
     because: Option<String>,
-    any: bool,
+    any_spared: bool,
 }
 
 impl Joined {
@@ -180,13 +180,11 @@ impl Joined {
     pub fn push(&mut self, draws: Result<Constrained, TargetError>) -> Result<(), TargetError> {
         let more = match draws {
             Ok(draws) => {
-                (self.any, self.because) = (true, None);
+                self.any_spared = true;
                 draws
             }
             Err(TargetError::Rejected { because, draws }) => {
-                if !self.any {
-                    self.because.get_or_insert(because);
-                }
+                self.because.get_or_insert(because);
                 *draws
             }
             Err(error) => return Err(error),
@@ -205,11 +203,11 @@ impl Joined {
     /// [`TargetError::Rejected`] if every one was.
     pub fn finish(self) -> Result<Constrained, TargetError> {
         match self.because {
-            None => Ok(self.table),
-            Some(because) => Err(TargetError::Rejected {
+            Some(because) if !self.any_spared => Err(TargetError::Rejected {
                 because,
                 draws: Box::new(self.table),
             }),
+            _ => Ok(self.table),
         }
     }
 }

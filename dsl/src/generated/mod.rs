@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
 use burn::tensor::Tensor;
-use firebrand_core::{Block, Constrained, Parameter, TargetError, to_host};
+use firebrand_core::{Block, Column, Constrained, Parameter, TargetError, to_host};
 use firebrand_graph::{Array, Expr, Shape};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -75,16 +75,6 @@ impl First {
             }),
         }
     }
-}
-
-/// Draws with what was generated of them.
-pub(crate) struct Extended {
-    /// Their values, then the generated ones, row by row.
-    pub rows: Vec<f64>,
-    /// How many they are.
-    pub draws: usize,
-    /// What the block did wrong in one of them, if it was spared none.
-    pub rejected: Option<String>,
 }
 
 /// Draws to extend.
@@ -189,22 +179,23 @@ impl Generator {
     }
 
     /// Appends generated quantities to the row of each draw, at `theta` on the unconstrained scale: NaN in the draws that the block rejects.
-    /// Gives the rows and how many there are: once `cancelled` is raised, those of the first draws, as far as they are done.
+    /// `columns` are those of the whole. Once `cancelled` is raised, these are the first draws, as far as they are done.
     ///
     /// # Errors
     /// What goes wrong in no draw of its own.
     pub(crate) fn extend(
         &self,
+        columns: Vec<Column>,
         values: Vec<f64>,
         theta: &Tensor<2>,
         seed: u64,
         cancelled: &AtomicBool,
-    ) -> Result<Extended, TargetError> {
+    ) -> Result<First, TargetError> {
         let draws = theta.dims()[0];
         if self.program.generated_quantities.is_empty() || draws == 0 {
-            return Ok(Extended {
-                rows: values,
-                draws,
+            return Ok(First {
+                draws: Constrained { columns, values },
+                count: draws,
                 rejected: None,
             });
         }
@@ -230,9 +221,10 @@ impl Generator {
                 draw += 1;
             }
         }
-        Ok(Extended {
-            rows,
-            draws: done,
+        let values = rows;
+        Ok(First {
+            draws: Constrained { columns, values },
+            count: done,
             rejected: why.filter(|_| failed == done),
         })
     }

@@ -36,10 +36,9 @@ impl Folder {
         };
         fs::create_dir_all(path).map_err(|error| unusable(&error))?;
         let mut entries = fs::read_dir(path).map_err(|error| unusable(&error))?;
-        let files = [DRAWS, RECORD, FIGURE];
+        let files = [DRAWS, RECORD, FIGURE, PROBE];
         let mut known = left_behind(path, &files);
-        known.extend(left_behind(path, &[PROBE]));
-        known.extend(files.iter().chain([&PROBE]).map(|name| path.join(name)));
+        known.extend(files.map(|name| path.join(name)));
         let is_known = |entry: io::Result<fs::DirEntry>| {
             entry.is_ok_and(|entry| known.contains(&entry.path()))
         };
